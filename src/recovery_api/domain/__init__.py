@@ -1,0 +1,1 @@
+"""What recovery work means: pure rules and life cycles."""

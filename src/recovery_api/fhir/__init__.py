@@ -1,0 +1,1 @@
+"""The standard, pure: FHIR's JSON, definitions, validation, patches, Bundles, search expressions."""

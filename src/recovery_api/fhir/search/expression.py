@@ -1,0 +1,192 @@
+"""The one small language that queries, granular scopes and visibility are lowered to.
+
+An expression is a predicate over one resource. `parse` makes it from a query, `policy` from the access matrix, `match`
+gives its meaning in memory, `store.compile` its meaning in SQL; a property test holds the last two together.
+
+A resource is seen through its index rows (what `extract` yields for its search parameters) and its own columns:
+
+========== ======================================================================================================
+parameter  index row
+========== ======================================================================================================
+token      system, value = code. No system: system is ''. boolean: value 'true'/'false'; identifier: value;
+           ContactPoint: value. `:text` rows ("Type.code:text"): value = normalised display or text.
+           `:of-type` rows ("Type.code:of-type"): system = type system, value = type code, value2 = identifier value.
+string     value = normalised (case and accents folded, white space collapsed), value2 = exact text.
+reference  system = target type, value = target id; to elsewhere: system '', value = absolute URL; canonical: system '',
+           value = URL, value2 = version. `:identifier` rows ("Type.code:identifier"): as a token.
+uri        value = the URI.
+date       low, high = seconds since the epoch, low inclusive, high exclusive end of the implicit range; open ends are
+           -inf and +inf stored as -1e18 and 1e18.
+number     low = high = the number.
+quantity   low = high = the number (Range: its ends), system2 = unit system, value2 = unit code; once more in canonical
+           UCUM units with system2 = '=' ; once more with system2 = '' and value2 = the unit's text where it differs.
+composite  the columns of its components in one row: token or reference first (system, value), then a token (system2,
+           value2), a string (value2), a quantity (system2, value2, low, high) or a date (low, high).
+========== ======================================================================================================
+"""
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+from zlib import crc32
+
+FOREVER = 1e18
+
+Value: TypeAlias = "str | int | float | bool | Bind"
+RowColumn: TypeAlias = Literal["system", "value", "system2", "value2", "low", "high"]
+Comparison: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "prefix", "contains", "extends"]
+
+
+class Bind(NamedTuple):
+    """A value that stays open until the request is known: holder, organization, client, creator, now …"""
+
+    name: str
+
+
+class IndexRow(NamedTuple):
+    """One row of the search index: what one element says about one parameter. `param` is `param_number(...)`."""
+
+    param: int
+    system: str | None = None
+    value: str | None = None
+    system2: str | None = None
+    value2: str | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def param_number(name: str) -> int:
+    """The stable number of "Type.code" or "Type.code:modifier" (signed 32 bit); collisions are refused at start."""
+    number = crc32(name.encode())
+    return number - (1 << 32) if number >= 1 << 31 else number
+
+
+class Test(NamedTuple):
+    """A comparison of one column. `prefix`: the column starts with the value; `contains`: has it within;
+    `extends`: the value starts with the column (uri `:above`)."""
+
+    column: RowColumn
+    comparison: Comparison
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All hold; empty: always."""
+
+    parts: "tuple[Expression, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one holds; empty: never."""
+
+    parts: "tuple[Expression, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: "Expression"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Some index row of the parameter ("Type.code", maybe with ":modifier") passes every test."""
+
+    param: str
+    tests: tuple[Test, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A column of the resource itself: `id`, `type`, `client` (str), `last_updated` (µs), `kind` (str), `released` (bool),
+    `creator` (str)."""
+
+    column: Literal["id", "type", "client", "last_updated", "kind", "released", "creator"]
+    comparison: Comparison
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A reference of the parameter points at a readable resource, of one of the target types, for which `where` holds."""
+
+    param: str
+    targets: "tuple[tuple[str, Expression], ...]"
+    """(target type, what must hold of it) pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """A readable resource of `type`, for which `where` holds, points here with its reference parameter `param`."""
+
+    type: str
+    param: str
+    where: "Expression"
+
+
+# What only policy says --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOf:
+    """The resource's client stands in a relation of one of the kinds to the holder (and organization) now, or did until
+    `grace` days ago."""
+
+    kinds: tuple[str, ...]
+    holder: Value
+    organization: Value | None = None
+    qualifiers: tuple[Value, ...] = ()
+    """The relation's qualifier is one of these, where any is given."""
+    grace: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The resource (in this very version) names the holder, a reference "Type/id", in one of the roles."""
+
+    roles: tuple[str, ...]
+    holder: Value
+
+
+@dataclass(frozen=True, slots=True)
+class PartyIn:
+    """The resource names, in one of the roles, somebody whom the holder has in a relation of one of the kinds now
+    (the relation's `client` column holds that somebody's reference)."""
+
+    roles: tuple[str, ...]
+    kinds: tuple[str, ...]
+    holder: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """The resource points, in the role, at some resource that is itself readable (Provenance.target, Binary.securityContext)."""
+
+    role: str
+
+
+Expression: TypeAlias = And | Or | Not | Row | Own | Chain | Has | ClientOf | Party | PartyIn | Via
+
+EVERYTHING: Expression = And()
+NOTHING: Expression = Or()
+
+
+def both(*parts: Expression) -> Expression:
+    """All of these, flattened; NOTHING swallows the rest."""
+    flat: list[Expression] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, And) else (part,))
+    if NOTHING in flat:
+        return NOTHING
+    return flat[0] if len(flat) == 1 else And(tuple(flat))
+
+
+def either(*parts: Expression) -> Expression:
+    """Any of these, flattened; EVERYTHING swallows the rest."""
+    flat: list[Expression] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, Or) else (part,))
+    if EVERYTHING in flat:
+        return EVERYTHING
+    return flat[0] if len(flat) == 1 else Or(tuple(flat))

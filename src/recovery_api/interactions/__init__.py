@@ -1,0 +1,1 @@
+"""The FHIR interactions, and the one path that every request takes."""

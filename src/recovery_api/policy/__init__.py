@@ -1,0 +1,1 @@
+"""May they? The access matrix, relations, grants."""

@@ -1,0 +1,1 @@
+"""HTTP only: requests in, responses out."""

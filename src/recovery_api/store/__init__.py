@@ -1,0 +1,1 @@
+"""The versioned store: the only home of SQLAlchemy."""

@@ -1,0 +1,1 @@
+"""Background work: delivery, jobs, timers."""
