@@ -30,7 +30,6 @@ from zlib import crc32
 
 FOREVER = 1e18
 
-Value: TypeAlias = "str | int | float | bool | Bind"
 RowColumn: TypeAlias = Literal["system", "value", "system2", "value2", "low", "high"]
 Comparison: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "prefix", "contains", "extends"]
 
@@ -39,6 +38,9 @@ class Bind(NamedTuple):
     """A value that stays open until the request is known: holder, organization, client, creator, now …"""
 
     name: str
+
+
+Value: TypeAlias = str | int | float | bool | Bind
 
 
 class IndexRow(NamedTuple):
