@@ -1,0 +1,1 @@
+"""What the server serves, as FHIR data."""
