@@ -1,0 +1,1 @@
+"""The demo world: made for any moment, and a few realistic patients."""
