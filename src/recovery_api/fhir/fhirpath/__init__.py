@@ -4,16 +4,17 @@
 """
 from functools import lru_cache
 
+from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.fhirpath.compiler import Compiler, direct
+from recovery_api.fhir.fhirpath.conditions import Condition, condition
 from recovery_api.fhir.fhirpath.errors import FhirPathError
 from recovery_api.fhir.fhirpath.members import resource_node
 from recovery_api.fhir.fhirpath.model import is_known
 from recovery_api.fhir.fhirpath.nodes import Env, Located, Node, Nodes, Scope
-from recovery_api.fhir.fhirpath.operators import truth
 from recovery_api.fhir.fhirpath.parse import parse
 from recovery_api.fhir.json import Json
 
-__all__ = ["Env", "FhirPathError", "Located", "Node", "Path", "Scope", "compile", "truth"]
+__all__ = ["Condition", "Env", "FhirPathError", "Located", "Node", "Path", "Scope", "compile", "compile_condition"]
 
 _EVERYDAY = Env()
 
@@ -24,7 +25,7 @@ class Path:
     __slots__ = ("_direct", "expression", "run", "type", "types")
 
     def __init__(self, expression: str, type_: str, *, located: bool = False) -> None:
-        code = Compiler(type_ if type_[0].isupper() and "." not in type_ else "Resource", located=located).compile(
+        code = Compiler(type_ if _is_resource_type(type_) else "Resource", located=located).compile(
             parse(expression), None if type_ == "Resource" else frozenset({type_})
         )
         self.expression = expression
@@ -64,3 +65,16 @@ def compile(expression: str, type: str, *, located: bool = False) -> Path:  # no
     if not is_known(type):
         raise FhirPathError(f"'{type}' is not a FHIR type.")
     return Path(expression, type, located=located)
+
+
+def compile_condition(expression: str, *types: str) -> Condition:
+    """Whether an expression about a type, or about each type of a choice, holds: a function of a Scope and the focus, a list of one Node.
+
+    It gives None where FHIRPath gives nothing. Raises FhirPathError as `compile` does.
+    """
+    resource = types[0] if _is_resource_type(types[0]) else "Resource"
+    return condition(Compiler(resource), parse(expression), frozenset(types))
+
+
+def _is_resource_type(type_: str) -> bool:
+    return definitions().type(type_).kind == "resource"

@@ -1,0 +1,26 @@
+"""Parse the FHIRPath of all invariants once, into `definitions/compiled/fhirpath.json`, so that no server parses it at its start.
+
+    python scripts/compile_fhirpath.py
+
+Source: the compiled facts (`types.json`, `us-core.json`); run it after `compile_definitions.py`.
+"""
+from pathlib import Path
+
+from recovery_api.fhir.definitions import definitions
+from recovery_api.fhir.fhirpath.parse import dump_trees
+
+TARGET = Path(__file__).parents[1] / "src/recovery_api/definitions/compiled/fhirpath.json"
+
+
+def expressions() -> list[str]:
+    """The expressions of every error-severity invariant of R4's types and of the profiles that are carried."""
+    facts = definitions()
+    ours = [rule for name in facts.type_names for rule in facts.type(name).invariants]
+    profiles = [profile for url in facts.profile_urls if (profile := facts.profile(url))]
+    theirs = [rule for profile in profiles for rule in profile.invariants]
+    return [rule.expression for rule in (*ours, *theirs) if rule.severity == "error" and rule.expression]
+
+
+if __name__ == "__main__":
+    TARGET.write_text(dump_trees(expressions()), encoding="utf-8")
+    print(f"{len(set(expressions()))} expressions in {TARGET.name}")
