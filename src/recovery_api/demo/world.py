@@ -32,7 +32,9 @@ NOTES = {
 
 def fixture(now: datetime = T0) -> list[JsonObject]:
     """The resources of the fixture world, for the aware moment `now`."""
-    return told(now).resources
+    world = World(now)
+    tell(world)
+    return world.resources
 
 
 def bundle(now: datetime = T0) -> JsonObject:
@@ -51,9 +53,8 @@ def bundle(now: datetime = T0) -> JsonObject:
     }
 
 
-def told(now: datetime = T0) -> World:
-    """The world with everything told, to tell more of it."""
-    world = World(now)
+def tell(world: World) -> None:
+    """Tell the fixture world into a world in which more may be told afterwards."""
     _people(world)
     _engagements(world)
     _consents(world)
@@ -61,7 +62,6 @@ def told(now: datetime = T0) -> World:
     _sessions(world)
     _notes(world)
     _tasks(world)
-    return world
 
 
 def _people(world: World) -> None:

@@ -1,0 +1,224 @@
+"""Who belongs to whom, by the words of world.md: care teams, supervision, delegation, consent. Plain Python over JSON resources."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from tests.callers import Caller
+
+CANON = "https://recovery-api.example.org/fhir"
+NUCC = "http://nucc.org/provider-taxonomy"
+COMPANION, CASE_MANAGER = (NUCC, "175T00000X"), (NUCC, "171M00000X")
+LIMITS = ("provision", "class", "code", "securityLabel", "dataPeriod", "data")
+GRACE = timedelta(days=7)
+
+Resource = dict[str, Any]
+World = Mapping[tuple[str, str], Resource]
+Codes = set[tuple[str | None, str | None]]
+
+
+def reference(holder: Mapping[str, Any] | None) -> str:
+    """The target of a Reference as `Type/id`, or ''."""
+    return re.sub(r"/_history/.*$", "", (holder or {}).get("reference", ""))
+
+
+def references(holders: list[Mapping[str, Any]] | None) -> set[str]:
+    return {reference(each) for each in holders or []} - {""}
+
+
+def codes(*concepts: Mapping[str, Any] | None) -> Codes:
+    return {(each.get("system"), each.get("code")) for concept in concepts for each in (concept or {}).get("coding", [])}
+
+
+def local(system: str, code: str) -> tuple[str, str]:
+    return f"{CANON}/CodeSystem/{system}", code
+
+
+def extension(holder: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    return (each for each in holder.get("extension", []) if each.get("url") == f"{CANON}/StructureDefinition/{name}")
+
+
+def _edges(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The first moment that a FHIR dateTime means, and the first moment after it; the two are one for an instant."""
+    if "T" in text:
+        moment = datetime.fromisoformat(text)
+        return moment, moment
+    year, month, day = ([int(part) for part in text.split("-")] + [0, 0])[:3]
+    first = datetime(year, month or 1, day or 1, tzinfo=zone)
+    if day:
+        after = datetime.combine(first.date() + timedelta(days=1), first.time(), tzinfo=zone)
+    elif month:
+        after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone)
+    else:
+        after = datetime(year + 1, 1, 1, tzinfo=zone)
+    return first, after
+
+
+@dataclass(frozen=True)
+class Relations:
+    """The relations that hold in a world at a moment; `zone` is the agency's: what a date without a time means."""
+
+    world: World
+    now: datetime
+    zone: tzinfo = UTC
+
+    def of(self, resource_type: str) -> Iterator[Resource]:
+        return (each for (kind, _), each in self.world.items() if kind == resource_type)
+
+    def get(self, target: str) -> Resource | None:
+        kind, _, id_ = target.partition("/")
+        return self.world.get((kind, id_))
+
+    # time ------------------------------------------------------------------------------------------------------------
+    def begun(self, period: Mapping[str, Any]) -> bool:
+        return "start" not in period or _edges(period["start"], self.zone)[0] <= self.now
+
+    def end(self, period: Mapping[str, Any]) -> datetime | None:
+        return _edges(period["end"], self.zone)[1] if "end" in period else None
+
+    def current(self, period: Mapping[str, Any] | None) -> bool:
+        end = self.end(period or {})
+        return self.begun(period or {}) and (end is None or self.now < end)
+
+    # people ----------------------------------------------------------------------------------------------------------
+    def roles(self, practitioner: str) -> list[Resource]:
+        """The active PractitionerRoles of a Practitioner."""
+        return [
+            each
+            for each in self.of("PractitionerRole")
+            if reference(each.get("practitioner")) == practitioner and each.get("active") is not False and self.current(each.get("period"))
+        ]
+
+    def selves(self, caller: Caller) -> set[str]:
+        """The references that mean the caller in person."""
+        if caller.fhir_user is None:
+            return set()
+        return {caller.fhir_user} | {f"PractitionerRole/{each['id']}" for each in self.roles(caller.fhir_user)}
+
+    def person(self, target: str) -> str:
+        """The Practitioner that a reference to a Practitioner or to one of its roles means, or ''."""
+        if target.startswith("PractitionerRole/"):
+            return reference((self.get(target) or {}).get("practitioner"))
+        return target if target.startswith("Practitioner/") else ""
+
+    def ours(self, organization: str) -> bool:
+        found = self.get(organization) or {}
+        return local("organization-type", "agency") in codes(*found.get("type", []))
+
+    # care teams ------------------------------------------------------------------------------------------------------
+    def participants(self, client: str) -> Iterator[tuple[Resource, Resource]]:
+        for team in self.of("CareTeam"):
+            if team.get("status") == "active" and reference(team.get("subject")) == client and self.begun(team.get("period", {})):
+                yield from ((team, each) for each in team.get("participant", []))
+
+    def members(self, client: str) -> Iterator[Resource]:
+        for team, participant in self.participants(client):
+            if self.current(team.get("period")) and self.current(participant.get("period")):
+                yield participant
+
+    def inside(self, client: str, code: tuple[str, str]) -> set[str]:
+        """Our own practitioners who have this role on the client's care team now."""
+        return {
+            reference(each.get("member"))
+            for each in self.members(client)
+            if code in codes(*each.get("role", [])) and self.ours(reference(each.get("onBehalfOf")))
+        }
+
+    def in_grace(self, caller: Caller, client: str) -> bool:
+        """Whether a companion of the client stopped being one within the last seven days."""
+        for team, participant in self.participants(client):
+            ends = [end for end in (self.end(team.get("period", {})), self.end(participant.get("period", {}))) if end]
+            if (
+                reference(participant.get("member")) == caller.fhir_user
+                and COMPANION in codes(*participant.get("role", []))
+                and self.ours(reference(participant.get("onBehalfOf")))
+                and self.begun(participant.get("period", {}))
+                and ends
+                and min(ends) <= self.now < min(ends) + GRACE
+            ):
+                return True
+        return False
+
+    def treats(self, caller: Caller, client: str) -> bool:
+        """Whether the client's care team names an external clinician, or the clinician's organization."""
+        organization = f"Organization/{caller.organization}"
+        if self.ours(organization):
+            return False
+        return any(
+            reference(each.get("member")) == organization
+            or (reference(each.get("member")) == caller.fhir_user and reference(each.get("onBehalfOf")) == organization)
+            for each in self.members(client)
+        )
+
+    # supervision -----------------------------------------------------------------------------------------------------
+    def supervises(self, caller: Caller, practitioner: str) -> bool:
+        """Whether the caller supervises the practitioner now, or supervision is delegated to the caller by who does."""
+        mine = self.selves(caller)
+        for role in self.roles(practitioner):
+            for supervisor in self._linked(role, "supervised-by", "supervisor"):
+                if supervisor in mine:
+                    return True
+                delegates = self._linked(self.get(supervisor) or {}, "supervision-delegate", "delegate")
+                if any(each in mine for each in delegates):
+                    return True
+        return False
+
+    def _linked(self, role: Resource, name: str, part: str) -> Iterator[str]:
+        for each in extension(role, name):
+            parts = {inner.get("url"): inner for inner in each.get("extension", [])}
+            if self.current(parts.get("period", {}).get("valuePeriod")):
+                yield reference(parts.get(part, {}).get("valueReference"))
+
+    # consent ---------------------------------------------------------------------------------------------------------
+    def consents(self, client: str) -> Iterator[tuple[Resource, Resource]]:
+        """The Consents of a client that are in force, each with its root provision."""
+        for each in self.of("Consent"):
+            provision = each.get("provision", {})
+            if each.get("status") == "active" and reference(each.get("patient")) == client and self.current(provision.get("period")):
+                yield each, provision
+
+    def names(self, provision: Resource, caller: Caller, client: str) -> bool:
+        """Whether an actor of the provision is the caller, the caller's organization or a care team that the caller is on."""
+        actors = references([each.get("reference", {}) for each in provision.get("actor", [])])
+        mine = self.selves(caller) | {f"Organization/{caller.organization}"}
+        if actors & mine:
+            return True
+        teams = {
+            f"CareTeam/{team['id']}"
+            for team, each in self.participants(client)
+            if self.current(team.get("period")) and self.current(each.get("period")) and reference(each.get("member")) in mine
+        }
+        return bool(actors & teams)
+
+    def permitted(self, caller: Caller, client: str) -> bool:
+        """Whether a plain permit opens the client to the caller's organization (to a RelatedPerson: to that person)."""
+        named = caller.fhir_user if caller.role == "client" else f"Organization/{caller.organization}"
+        for _, provision in self.consents(client):
+            purposes = {each.get("code") for each in provision.get("purpose", [])}
+            if (
+                provision.get("type") == "permit"
+                and not any(limit in provision for limit in LIMITS)
+                and named in references([each.get("reference", {}) for each in provision.get("actor", [])])
+                and (not purposes or (caller.purpose or "TREAT") in purposes)
+            ):
+                return True
+        return False
+
+    def denied(self, caller: Caller, client: str, *, external: bool) -> bool:
+        """Whether any deny in a Consent in force, root or nested, closes the client to the caller."""
+        for _, root in self.consents(client):
+            for provision in _provisions(root):
+                if provision.get("type") != "deny":
+                    continue
+                naming = provision if provision.get("actor") else root
+                if self.names(naming, caller, client) or (external and not naming.get("actor")):
+                    return True
+        return False
+
+
+def _provisions(provision: Resource) -> Iterator[Resource]:
+    yield provision
+    for each in provision.get("provision", []):
+        yield from _provisions(each)
