@@ -89,17 +89,17 @@ class Compiler:
     def member(self, left: Code, name: str) -> Code:
         """The members called `name` of what `left` gives."""
         run, types = left.run, left.types
-        if types is None or self._located:
-            step = located_members if self._located else members
-            return Code(lambda scope, this: step(run(scope, this), name), None if types is None else _member_types(types, name))
+        step = located_members if self._located else members
+        if types is None:
+            return Code(lambda scope, this: step(run(scope, this), name), None)
         if not types:
             return NOTHING
-        found = [(type_, step) for type_ in sorted(types) if (step := fields(type_, name))]
+        found = [(type_, choice) for type_ in sorted(types) if (choice := fields(type_, name))]
         if not found:
             raise FhirPathError(f"{' or '.join(sorted(types))} has no element '{name}'.")
         reached = _member_types(types, name)
-        if len(types) > 1 or is_primitive(found[0][0]):
-            return Code(lambda scope, this: members(run(scope, this), name), reached)
+        if self._located or len(types) > 1 or is_primitive(found[0][0]):
+            return Code(lambda scope, this: step(run(scope, this), name), reached)
         origin, steps = (left.origin, left.steps) if left.origin and len(left.steps[-1]) == 1 else (run, ())
         return _path(origin, (*steps, found[0][1]))
 

@@ -173,11 +173,11 @@ def located_members(nodes: Nodes, name: str) -> Nodes:
         if content is None:
             continue
         for field in fields(node.type, name):
-            found += _located(content, field)
+            found += _located(content, node.type, field)
     return found
 
 
-def _located(owner: JsonObject, field: Field) -> Nodes:
+def _located(owner: JsonObject, within: str, field: Field) -> Nodes:
     value, extras = owner.get(field.name), owner.get(f"_{field.name}") if field.primitive else None
     found: Nodes = []
     if isinstance(value, list) or isinstance(extras, list):
@@ -189,6 +189,6 @@ def _located(owner: JsonObject, field: Field) -> Nodes:
     for index, each, beside in places:
         if each is not None or beside is not None:
             node = Located(str(each.get("resourceType")) if field.resource else field.type, each)
-            node.extras, node.owner, node.name, node.index = beside, owner, field.name, index
+            node.extras, node.owner, node.within, node.name, node.index = beside, owner, within, field.name, index
             found.append(node)
     return found

@@ -20,9 +20,10 @@ class Extended(Node):
 
 
 class Located(Extended):
-    """A node that knows its place: it is `owner[name]`, or `owner[name][index]` in a list."""
+    """A node that knows its place: it is `owner[name]`, or `owner[name][index]` in a list; `owner` is of type `within`."""
 
     owner: JsonObject
+    within: str
     name: str
     index: int | None
 
