@@ -1,0 +1,122 @@
+"""Addresses that others name and we call: only public ones over https, or what the operator allowed (no SSRF).
+
+A name is resolved once, every address behind it is judged, and the connection goes to one that was judged: a name that
+resolves to something else a moment later changes nothing. Redirects are not followed, proxies of the environment not used.
+"""
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import httpx
+
+from recovery_api.fhir import json
+from recovery_api.fhir.errors import BadRequest
+from recovery_api.fhir.json import JsonObject
+
+TIMEOUT = 5.0
+"""Seconds that a whole call may take."""
+
+LARGEST = 1 << 19
+"""Bytes of the largest answer that is read."""
+
+_PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})")
+_NOT_KEPT = re.compile(r"(?:^|[\s,])no-(?:store|cache)")
+
+
+class EndpointRefused(Exception):
+    """An address that may not be called, or that did not give what it should; the message says which and why."""
+
+
+class Fetched(NamedTuple):
+    """A JSON object that was fetched, and the seconds that its sender lets it be kept (None: it does not say)."""
+
+    value: JsonObject
+    max_age: int | None
+
+
+class Endpoints:
+    """Calls addresses, after they were judged."""
+
+    def __init__(self, allowed: Sequence[str] = ()) -> None:
+        """`allowed`: origins, or origins with a path, that may be called though they are private or plain http."""
+        self._allowed = tuple(allowed)
+
+    async def fetch(self, address: str) -> Fetched:
+        """The JSON object at an address, by GET. Raises EndpointRefused."""
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                return await self._fetch(address)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, BadRequest) as error:
+            raise EndpointRefused(f"{address} could not be read ({type(error).__name__}).") from error
+
+    async def judged(self, address: str) -> str:
+        """The IP address to call for an address, now.
+
+        Raises EndpointRefused, httpx.InvalidURL, or OSError where the name does not resolve.
+        """
+        url = httpx.URL(address)
+        if url.scheme not in _PORTS or not url.host or url.userinfo:
+            raise EndpointRefused(f"{address} is not an address that can be called.")
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, _origin(url)[2], type=socket.SOCK_STREAM)
+        numbers = [str(entry[4][0]) for entry in found]
+        if not any(_within(address, prefix) for prefix in self._allowed):
+            if url.scheme != "https":
+                raise EndpointRefused(f"{address} is not https, and not among ALLOWED_PRIVATE_ENDPOINTS.")
+            if not all(is_public(number) for number in numbers):
+                raise EndpointRefused(f"{address} is private, and not among ALLOWED_PRIVATE_ENDPOINTS.")
+        return numbers[0]
+
+    async def _fetch(self, address: str) -> Fetched:
+        number = await self.judged(address)
+        url = httpx.URL(address)
+        pinned = url.copy_with(host=number)
+        headers = {"Host": url.netloc.decode(), "Accept": "application/json", "Accept-Encoding": "identity"}
+        async with (
+            httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=TIMEOUT) as client,
+            client.stream("GET", pinned, headers=headers, extensions={"sni_hostname": url.host}) as response,
+        ):
+            if not response.is_success:
+                raise EndpointRefused(f"{address} answered {response.status_code}.")
+            body = b""
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise EndpointRefused(f"{address} answered with more than {LARGEST} bytes.")
+        return Fetched(json.parse(body), _max_age(response.headers.get("Cache-Control", "")))
+
+
+def is_public(number: str) -> bool:
+    """Whether an IP address is one of the public Internet, and what it stands for too (IPv4 inside IPv6)."""
+    address = ipaddress.ip_address(number.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _within(address: str, prefix: str) -> bool:
+    ours, allowed = httpx.URL(address), httpx.URL(prefix)
+    path = allowed.path.rstrip("/")
+    same = _origin(ours) == _origin(allowed)
+    return same and ".." not in ours.path and (ours.path == path or ours.path.startswith(f"{path}/"))
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or _PORTS[url.scheme]
+
+
+def _max_age(cache_control: str) -> int | None:
+    directives = cache_control.lower()
+    if _NOT_KEPT.search(directives):
+        return 0
+    found = _MAX_AGE.search(directives)
+    return int(found[1]) if found else None
