@@ -1,0 +1,37 @@
+"""Text as search compares it (https://hl7.org/fhir/R4/search.html#string)."""
+import html
+import re
+import unicodedata
+from functools import lru_cache
+from hashlib import sha256
+
+LONGEST = 300
+"""The characters of an indexed value; a longer token, uri or exact text ends in a hash of the whole, and so stays exact."""
+_KEPT = LONGEST - 33
+MOST_WORDS = 5000
+_WORD = re.compile(r"\w+")
+_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+@lru_cache(maxsize=8192)
+def normalised(text: str) -> str:
+    """The text without case, accents and surplus white space, in at most 300 characters."""
+    if not text.isascii():
+        text = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign)).casefold()
+    return " ".join(text.lower().split())[:LONGEST]
+
+
+def bounded(text: str) -> str:
+    """The text itself where it has at most 300 characters; else its beginning and a hash of the whole."""
+    return text if len(text) <= LONGEST else f"{text[:_KEPT]}#{sha256(text.encode(errors='surrogatepass')).hexdigest()[:32]}"
+
+
+def words(text: str) -> list[str]:
+    """The distinct normalised words of a text, in order, at most 5,000 of them."""
+    folded = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign)).casefold()
+    return list(dict.fromkeys(word[:LONGEST] for word in _WORD.findall(folded)))[:MOST_WORDS]
+
+
+def without_markup(text: str) -> str:
+    """The text of an (X)HTML fragment; for indexing, never for display."""
+    return html.unescape(_TAG.sub(" ", text))
