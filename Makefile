@@ -18,7 +18,7 @@ endif
 .PHONY: help install demo serve test test-system-postgresql check lint types floors format bench openapi definitions image lock
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-24s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 install: .venv/.runtime ## .venv with the locked dependencies and the command recovery-api
 
