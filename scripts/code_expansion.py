@@ -84,9 +84,7 @@ def _meets(concept: Definition, parents: frozenset[str], rule: Definition, syste
         case "regex", "code" | "concept":
             return re.fullmatch(rule["value"], concept["code"]) is not None
         case "=", name:
-            return any(
-                one["code"] == name and str(next(value for key, value in one.items() if key.startswith("value"))).lower() == rule["value"].lower()
-                for one in concept.get("property", ())
-            )
+            properties = (one for one in concept.get("property", ()) if one["code"] == name)
+            return any(str(value).lower() == rule["value"].lower() for one in properties for key, value in one.items() if key != "code")
         case operator, name:
             raise NotEnumerable(f"the filter {name} {operator} of {system} is not supported")

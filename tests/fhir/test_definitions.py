@@ -16,7 +16,11 @@ def test_every_r4_resource_type_that_can_have_instances_is_known() -> None:
     ("of", "name", "expected"),
     [
         ("Observation.component", "valueQuantity", ("Observation.component.value[x]", "Quantity", 0, 1, "value", None, ())),
-        ("Observation.component", "referenceRange", ("Observation.component.referenceRange", "Observation.referenceRange", 0, None, None, None, ())),
+        (
+            "Observation.component",
+            "referenceRange",
+            ("Observation.component.referenceRange", "Observation.referenceRange", 0, None, None, None, ()),
+        ),
         ("Observation", "status", ("Observation.status", "code", 1, 1, None, "http://hl7.org/fhir/ValueSet/observation-status", ())),
         ("Observation", "encounter", ("Observation.encounter", "Reference", 0, 1, None, None, ("Encounter",))),
         ("Observation", "focus", ("Observation.focus", "Reference", 0, None, None, None, ())),
