@@ -4,7 +4,7 @@
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements/build.txt requirements/runtime.txt requirements/
 RUN python -m venv /build/tools && /build/tools/bin/pip install --require-hashes --requirement requirements/build.txt
 RUN python -m venv /opt/recovery-api && /opt/recovery-api/bin/pip install --require-hashes --requirement requirements/runtime.txt

@@ -1,5 +1,7 @@
 """The rules of the house that no other tool keeps."""
+import ast
 import dataclasses
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -71,6 +73,14 @@ def test_every_dependency_is_locked() -> None:
         assert {_plain(requirement) for requirement in wanted} - {_plain(pin) for pin in locked} == set()
 
 
+def test_what_the_package_imports_is_what_it_asks_for() -> None:
+    asked = {_plain(requirement) for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]}
+    givers = importlib.metadata.packages_distributions()
+    imported = {module.partition(".")[0] for _, text in texts("src/*.py", "migrations/*.py") for module in _imports(text)}
+    for module in sorted(imported - sys.stdlib_module_names - {"recovery_api"}):
+        assert {_plain(giver) for giver in givers.get(module, [module])} & asked, f"{module} is imported and not among the dependencies"
+
+
 def test_runtime_and_development_agree_on_every_version() -> None:
     runtime, development = (
         set(re.findall(r"^(\S+==\S+)", (ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE)) for name in ("runtime", "dev")
@@ -108,6 +118,14 @@ def test_pre_commit_fetches_nothing() -> None:
     hooks = (ROOT / ".pre-commit-config.yaml").read_text()
     assert re.findall(r"repo: (\S+)", hooks) == ["local"]
     assert set(re.findall(r"language: (\S+)", hooks)) == {"system"}
+
+
+def _imports(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
 
 
 def _plain(requirement: str) -> str:
