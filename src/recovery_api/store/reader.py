@@ -1,0 +1,153 @@
+"""Reading, seen through a visibility: what the caller may not see is not there."""
+from collections.abc import Sequence
+from typing import cast
+
+from sqlalchemy import FromClause, Text, literal_column, or_, select, union_all
+
+from recovery_api.store.compile import Clause, Compiler, Scope
+from recovery_api.store.engine import Connection, Row
+from recovery_api.store.includes import MAX_INCLUDED, included
+from recovery_api.store.records import Record
+from recovery_api.store.search import COLUMNS, Cursor, Page, SearchQuery, count_statement, page_statement
+from recovery_api.store.statement import SqlValue, Statement, bind, in_list, text_list
+from recovery_api.store.statements import Statements
+from recovery_api.store.tables import history, resource
+from recovery_api.store.visibility import SYSTEM, Visibility
+
+WIDTH = len(Record._fields)
+
+
+def as_record(row: Row) -> Record:
+    """A row that starts with a record's columns."""
+    return Record._make(row if len(row) == WIDTH else row[:WIDTH])
+
+
+class Reader:
+    """Reads on one connection."""
+
+    def __init__(self, connection: Connection, statements: Statements, visibility: Visibility) -> None:
+        self.connection = connection
+        self.statements = statements
+        self.visibility = visibility
+
+    async def read(self, type: str, id: str) -> Record | None:
+        """The current version."""
+        visibility = self.visibility
+        statement = self.statements.get(("read", type, visibility.key), lambda: self._reading(resource, type, visibility))
+        return await self._one(statement, {"id": id})
+
+    async def vread(self, type: str, id: str, version: int) -> Record | None:
+        """One version, current or superseded, judged by what it says itself; None for a deletion."""
+        statement = self.statements.get(("vread", type, self.visibility.key), lambda: self._version(type))
+        return await self._one(statement, {"id": id, "version": version})
+
+    async def deleted(self, type: str, id: str) -> Record | None:
+        """The deletion that the resource ended with, where its last content could be seen; None where it is not deleted."""
+        statement = self.statements.get(("deleted", type, self.visibility.key), lambda: self._deletion(type))
+        return await self._one(statement, {"id": id})
+
+    async def search(self, query: SearchQuery) -> Page:
+        """A page of matches, with what they include."""
+        statement, values = page_statement(query, self.visibility, self.statements)
+        rows = await self.connection.fetch(statement.text, values)
+        if len(rows) <= query.count:
+            records = [as_record(row) for row in rows]
+            following, total = None, len(records) if query.cursor is None else None
+        else:
+            last = rows[query.count - 1]
+            records = [as_record(row) for row in rows[: query.count]]
+            following, total = await self._following(query, last), None
+        if total is None and query.want_total:
+            total = await self.count(query)
+        found = await included(self, query, records) if query.includes else ()
+        return Page(records, found[:MAX_INCLUDED], total, following)
+
+    async def _following(self, query: SearchQuery, last: Row) -> Cursor:
+        snapshot = query.cursor.snapshot if query.cursor is not None else await self.last_stamp()
+        sorted_by = cast("tuple[str | float | None, ...]", tuple(last[WIDTH:]))
+        return Cursor(snapshot, sorted_by, cast("str", last[1]), cast("str", last[0]))
+
+    async def count(self, query: SearchQuery) -> int:
+        """How many match in all."""
+        statement, values = count_statement(query, self.visibility, self.statements)
+        [row] = await self.connection.fetch(statement.text, values)
+        return cast("int", row[0])
+
+    async def references_visible(self, references: Sequence[tuple[str, str]], creator: str | None = None) -> set[tuple[str, str]]:
+        """Those of the (type, id) pairs that are there, and that the caller sees or has created."""
+        by_type: dict[str, list[str]] = {}
+        for type_, id_ in references:
+            by_type.setdefault(type_, []).append(id_)
+        types = tuple(sorted(by_type))
+        if not types:
+            return set()
+        key = ("references", types, creator is None, self.visibility.key)
+        statement = self.statements.get(key, lambda: self._referenced(types, creator is not None))
+        named: dict[str, SqlValue] = {f"ids_{type_}": text_list(ids, self.statements.dialect) for type_, ids in by_type.items()}
+        rows = await self.fetch(statement, named | {"creator_of": creator})
+        return {(cast("str", row[0]), cast("str", row[1])) for row in rows}
+
+    async def last_stamp(self) -> int:
+        """The newest stamp that was given."""
+        text = "SELECT last_value FROM stamp_sequence" if self.statements.dialect == "postgresql" else "SELECT stamp FROM clock"
+        [row] = await self.connection.fetch(text)
+        return cast("int", row[0])
+
+    async def horizon(self) -> int:
+        """The stamp up to which nothing is still being written: what is there with an older stamp is all there ever will be."""
+        text = "SELECT horizon()" if self.statements.dialect == "postgresql" else "SELECT stamp FROM clock"
+        [row] = await self.connection.fetch(text)
+        return cast("int", row[0])
+
+    async def fetch(self, statement: Statement, named: dict[str, SqlValue]) -> Sequence[Row]:
+        """The rows of a statement; the visibility's own values are added."""
+        return await self.connection.fetch(statement.text, statement.values({**self.visibility.binds, **named}))
+
+    async def _one(self, statement: Statement, named: dict[str, SqlValue]) -> Record | None:
+        rows = await self.fetch(statement, named)
+        return Record._make(rows[0]) if rows else None
+
+    def _compiler(self, visibility: Visibility | None = None) -> Compiler:
+        return Compiler(self.statements.dialect, self.statements.parameters, visibility or self.visibility)
+
+    def _reading(self, table: FromClause, type_: str, visibility: Visibility) -> Statement:
+        scope = Scope(table, (type_,), single=True)
+        where = [self._compiler(visibility).visible(scope), table.c.id == bind("id", Text())]
+        return self.statements.compiled(select(*COLUMNS).where(*where))
+
+    def _version(self, type_: str) -> Statement:
+        compiler = self._compiler()
+
+        def of(table: FromClause) -> list[Clause]:
+            scope = Scope(table, (type_,), single=True)
+            key = (table.c.id == bind("id", Text()), table.c.version == bind("version", table.c.version.type))
+            return [*key, compiler.visible(scope, versions=True)]
+
+        old = [history.c[name] for name in Record._fields]
+        both = union_all(
+            select(*COLUMNS).where(*of(resource)), select(*old).where(*of(history), history.c.body.is_not(None))
+        )
+        return self.statements.compiled(both)
+
+    def _deletion(self, type_: str) -> Statement:
+        later = history.alias()
+        newest = select(later.c.version).where(later.c.type == history.c.type, later.c.id == history.c.id)
+        newest = newest.order_by(later.c.version.desc()).limit(literal_column("1"))
+        visible = self._compiler().visible(Scope(history, (type_,), single=True), versions=True)
+        old = [history.c[name] for name in Record._fields]
+        there = select(literal_column("1")).where(resource.c.type == history.c.type, resource.c.id == history.c.id).exists()
+        where = (history.c.id == bind("id", Text()), history.c.body.is_(None), ~there, visible)
+        return self.statements.compiled(select(*old).where(*where, history.c.version == newest.scalar_subquery()))
+
+    def _referenced(self, types: tuple[str, ...], by_creator: bool) -> Statement:
+        parts = []
+        for type_ in types:
+            scope = Scope(resource, (type_,), single=True)
+            readable = self._compiler().visible(scope)
+            if by_creator:
+                own = resource.c.creator == bind("creator_of", Text())
+                readable = or_(readable, self._compiler(SYSTEM).visible(scope) & own)
+            parts.append(
+                select(resource.c.type, resource.c.id).where(in_list(resource.c.id, f"ids_{type_}", self.statements.dialect), readable)
+            )
+        return self.statements.compiled(union_all(*parts) if len(parts) > 1 else parts[0])

@@ -1,0 +1,93 @@
+"""What goes into the store and what comes out of it."""
+from typing import Final, NamedTuple, Protocol
+
+from recovery_api.fhir.search.expression import IndexRow
+
+ALWAYS: Final = 0
+NEVER: Final = 1 << 62
+"""The `starts` and `ends` of a relation without a limit (stamps: microseconds since the epoch)."""
+
+
+class Record(NamedTuple):
+    """One version of a resource. `body` is None for a deletion; `last_updated` is a stamp (microseconds, UTC)."""
+
+    type: str
+    id: str
+    version: int
+    last_updated: int
+    method: str
+    client: str
+    kind: str
+    released: bool
+    creator: str
+    body: bytes | None
+
+    @property
+    def reference(self) -> str:
+        """The relative literal reference, "Type/id"."""
+        return f"{self.type}/{self.id}"
+
+
+class Relation(NamedTuple):
+    """`holder` ("Type/id") stands to `client` (a Patient's id, or "Type/id" between staff) in a relation of the kind."""
+
+    kind: str
+    holder: str
+    client: str
+    organization: str = ""
+    qualifier: str = ""
+    starts: int = ALWAYS
+    ends: int = NEVER
+
+
+class Facets(NamedTuple):
+    """What access rules see of a version. `parties` are (role, "Type/id") pairs; `relations` is None where the type says none."""
+
+    client: str = ""
+    kind: str = ""
+    released: bool = False
+    parties: tuple[tuple[str, str], ...] = ()
+    relations: tuple[Relation, ...] | None = None
+
+
+class Item(NamedTuple):
+    """One resource to load: version 1 of a new id, or the next version of one that is there."""
+
+    type: str
+    id: str
+    version: int
+    body: bytes
+    facets: Facets
+    rows: tuple[IndexRow, ...]
+
+
+class Parameter(Protocol):
+    """What the store must know of a search parameter."""
+
+    @property
+    def kind(self) -> str:
+        """token, string, date, number, quantity, reference, uri, composite or words."""
+        ...
+
+    @property
+    def column(self) -> str:
+        """The resource's own column (`id`, `client`, `last_updated`) that holds the value; '' where index rows do."""
+        ...
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The types that a reference may point at; () means any."""
+        ...
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The names ("Type.code") whose index rows together are the parameter's."""
+        ...
+
+
+class Parameters(Protocol):
+    """The search parameters."""
+
+    def named(self, name: str, /) -> Parameter:
+        """The parameter "Type.code". Raises KeyError."""
+        ...

@@ -1,0 +1,61 @@
+"""Statements: built by SQLAlchemy Core, compiled once to the driver's own text and order of values."""
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
+
+from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Select, bindparam, column, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import ARRAY, Text, TypeEngine
+
+T = TypeVar("T")
+
+Dialect: TypeAlias = Literal["postgresql", "sqlite"]
+SqlValue: TypeAlias = str | int | float | bytes | bool | None | Sequence[str] | Sequence[int] | Sequence[float | None] | Sequence[str | None]
+
+_DIALECTS = {"postgresql": postgresql.asyncpg.dialect(), "sqlite": sqlite.dialect()}
+
+
+class Statement(NamedTuple):
+    """SQL text of one dialect, and the names of its values in the driver's order."""
+
+    text: str
+    order: tuple[str, ...]
+    constants: Mapping[str, SqlValue] = MappingProxyType({})
+    """Values that the clause brought along."""
+
+    def values(self, named: Mapping[str, SqlValue]) -> list[SqlValue]:
+        """The named values in the driver's order."""
+        if self.constants:
+            named = {**self.constants, **named}
+        return [named[name] for name in self.order]
+
+
+def compiled(clause: ClauseElement, dialect: Dialect) -> Statement:
+    """The clause as text for the driver; literals stand in the text, binds stay open by their names."""
+    done = clause.compile(dialect=_DIALECTS[dialect], compile_kwargs={"render_postcompile": True})
+    order = tuple(done.positiontup or ())
+    given = {name: value for name, value in done.params.items() if name in order and value is not None}
+    return Statement(str(done), order, MappingProxyType(given))
+
+
+def bind(name: str, type_: TypeEngine[T]) -> BindParameter[T]:
+    """A value that stays open until the statement runs."""
+    return bindparam(name, type_=type_, required=False)
+
+
+def in_list(element: ColumnElement[str], name: str, dialect: Dialect) -> ColumnElement[bool]:
+    """The element is one of a list of texts, bound as one value (`text_list`)."""
+    if dialect == "postgresql":
+        return element == func.any(bind(name, ARRAY(Text())))
+    return element.in_(listed(name))
+
+
+def listed(name: str) -> Select[tuple[str]]:
+    """The values of a JSON list that is bound under the name (SQLite)."""
+    return select(column("value", Text)).select_from(func.json_each(bind(name, Text())))
+
+
+def text_list(values: Sequence[str], dialect: Dialect) -> SqlValue:
+    """The value to bind for `in_list`."""
+    return list(values) if dialect == "postgresql" else json.dumps(list(values))

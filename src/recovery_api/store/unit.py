@@ -1,0 +1,51 @@
+"""The store, and its units of work: a reader, or a writer whose transaction ends with it."""
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from recovery_api.store.engine import Engine, connect
+from recovery_api.store.reader import Reader
+from recovery_api.store.records import Parameters
+from recovery_api.store.statements import Statements
+from recovery_api.store.visibility import Visibility
+from recovery_api.store.writer import Writer, give_stamp
+
+Clock: TypeAlias = Callable[[], int]
+"""Now, in microseconds since the epoch, UTC."""
+
+
+class Store:
+    """An open store."""
+
+    def __init__(self, engine: Engine, parameters: Parameters, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self.statements = Statements(engine.dialect, parameters)
+
+    @classmethod
+    async def open(cls, url: str, parameters: Parameters, clock: Clock, *, connections: int = 10) -> "Store":
+        """Open the database of an SQLAlchemy URL (SQLite, or PostgreSQL with asyncpg), which is migrated already."""
+        return cls(await connect(url, connections), parameters, clock)
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._engine.close()
+
+    @asynccontextmanager
+    async def reader(self, visibility: Visibility, *, snapshot: bool = False) -> AsyncIterator[Reader]:
+        """Read what the visibility shows. Each statement sees the newest state; with `snapshot`, all see the same."""
+        if not snapshot:
+            yield Reader(self._engine.reading(), self.statements, visibility)
+            return
+        async with self._engine.snapshot() as connection:
+            yield Reader(connection, self.statements, visibility)
+
+    @asynccontextmanager
+    async def writer(self, visibility: Visibility, *, creator: str = "") -> AsyncIterator[Writer]:
+        """One transaction: committed on a clean exit, else rolled back.
+
+        Raises ServiceUnavailable where the database could not do it now; it may be tried again.
+        """
+        async with self._engine.writing() as connection:
+            stamp = await give_stamp(connection, self.statements, self._clock())
+            yield Writer(connection, self.statements, visibility, stamp, creator)

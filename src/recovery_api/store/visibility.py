@@ -1,0 +1,47 @@
+"""Which resources exist for a caller: one expression per type, ANDed into every query by the store."""
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from recovery_api.fhir.search.expression import EVERYTHING, NOTHING, Expression, Value
+
+_NONE: Mapping[str, frozenset[str]] = MappingProxyType({})
+_NO_BINDS: Mapping[str, Value] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """What a caller may see.
+
+    `key` stands for `rules`, `unseen` and `history` together: equal keys, equal rules. A type without a rule does not exist
+    for the caller. `unseen` names the parameters ("Type.code") of elements that are left out for the caller; `history` holds
+    other rules for versions, where the type's own rule tests index rows, which only current versions have. `binds` gives
+    the values of the rules' binds for this request, `now` (microseconds) among them.
+    """
+
+    key: Hashable
+    rules: Mapping[str, Expression]
+    unseen: Mapping[str, frozenset[str]] = field(default_factory=lambda: _NONE)
+    history: Mapping[str, Expression] = field(default_factory=lambda: MappingProxyType({}))
+    binds: Mapping[str, Value] = field(default_factory=lambda: _NO_BINDS)
+    complete: bool = False
+    """Everything exists: for the system itself, never for a caller."""
+
+    def rule(self, type: str) -> Expression:
+        """What must hold of a current version of the type."""
+        return EVERYTHING if self.complete else self.rules.get(type, NOTHING)
+
+    def version_rule(self, type: str) -> Expression:
+        """What must hold of any version of the type."""
+        return EVERYTHING if self.complete else self.history.get(type, self.rules.get(type, NOTHING))
+
+    def hides(self, param: str) -> bool:
+        """The parameter ("Type.code", maybe with ":modifier") finds nothing for this caller."""
+        if not self.unseen:
+            return False
+        name = param.partition(":")[0]
+        return name in self.unseen.get(name.partition(".")[0], ())
+
+
+SYSTEM = Visibility(key="system", rules=MappingProxyType({}), complete=True)
+"""The system's own sight: loading, projections, reindexing."""
