@@ -1,0 +1,45 @@
+"""Bundles put together from stored bytes: nothing is parsed on the way out (https://hl7.org/fhir/R4/bundle.html)."""
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+
+from recovery_api.fhir.json import JsonObject, dump
+
+
+def entry(full_url: str, body: bytes, mode: str) -> bytes:
+    """A searchset entry; `mode` is match, include or outcome."""
+    return b'{"fullUrl":%s,"resource":%s,"search":{"mode":"%s"}}' % (dump(full_url), body, mode.encode())
+
+
+def outcome_entry(body: bytes) -> bytes:
+    """A searchset entry that says something about the search itself."""
+    return b'{"resource":%s,"search":{"mode":"outcome"}}' % body
+
+
+def history_entry(full_url: str, body: bytes | None, method: str, url: str, status: str, etag: str, modified: str) -> bytes:
+    """A history entry; `body` is None for a deletion. `modified` is an instant."""
+    request = dump({"method": method, "url": url})
+    response = dump({"status": status, "etag": etag, "lastModified": modified})
+    resource = b"" if body is None else b'"resource":%s,' % body
+    return b'{"fullUrl":%s,%s"request":%s,"response":%s}' % (dump(full_url), resource, request, response)
+
+
+def bundle(kind: str, entries: Sequence[bytes], *, total: int | None = None, links: Iterable[tuple[str, str]] = (), id: str, updated: str) -> bytes:
+    """A Bundle of this type; `links` are (relation, url) pairs, `updated` is an instant."""
+    head: JsonObject = {"resourceType": "Bundle", "id": id, "meta": {"lastUpdated": updated}, "type": kind}
+    if total is not None:
+        head["total"] = total
+    if said := [{"relation": relation, "url": url} for relation, url in links]:
+        head["link"] = said
+    text = dump(head)
+    return text if not entries else b'%s,"entry":[%s]}' % (text[:-1], b",".join(entries))
+
+
+def response_entry(
+    status: int, outcome: bytes | None = None, resource: bytes | None = None, *, location: str | None = None, etag: str | None = None,
+    modified: str | None = None,
+) -> bytes:
+    """An entry of a batch-response or transaction-response."""
+    said: JsonObject = {"status": f"{status} {HTTPStatus(status).phrase}"}
+    said |= {name: value for name, value in (("location", location), ("etag", etag), ("lastModified", modified)) if value is not None}
+    response = dump(said) if outcome is None else b'%s,"outcome":%s}' % (dump(said)[:-1], outcome)
+    return b'{%s"response":%s}' % (b"" if resource is None else b'"resource":%s,' % resource, response)

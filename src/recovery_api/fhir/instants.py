@@ -1,0 +1,24 @@
+"""FHIR instants and HTTP dates from microseconds since the epoch, UTC (https://hl7.org/fhir/R4/datatypes.html#instant)."""
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant(stamp: int) -> str:
+    """The FHIR instant of a stamp, to the microsecond."""
+    return (EPOCH + timedelta(microseconds=stamp)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def http_date(stamp: int) -> str:
+    """The HTTP date of a stamp (RFC 9110, 5.6.7): whole seconds."""
+    return format_datetime(EPOCH + timedelta(microseconds=stamp - stamp % 1_000_000), usegmt=True)
+
+
+def from_http_date(text: str) -> int | None:
+    """The stamp of an HTTP date; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return (moment - EPOCH) // timedelta(microseconds=1) if moment.tzinfo else None

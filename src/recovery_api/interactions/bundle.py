@@ -1,0 +1,92 @@
+"""batch: each entry for itself, in the order that was sent (https://hl7.org/fhir/R4/http.html#transaction)."""
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+
+from recovery_api.fhir.bundle import response_entry
+from recovery_api.fhir.errors import BadRequest, FhirError, Issue, TooLarge
+from recovery_api.fhir.instants import instant
+from recovery_api.fhir.json import JsonObject, dump
+from recovery_api.fhir.outcome import outcome
+from recovery_api.interactions.context import FhirRequest, FhirResult, Prefer, Server
+from recovery_api.interactions.target import Target, pairs, target
+
+Perform: TypeAlias = Callable[[Server, FhirRequest], Awaitable[FhirResult]]
+
+MOST_ENTRIES = 1_000
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+
+
+async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObject], perform: Perform) -> list[bytes]:
+    """The response entries of a batch: one that fails says why, and the others go on."""
+    answers: list[bytes] = []
+    for index, entry in enumerate(entries):
+        try:
+            answers.append(answered(server, await perform(server, entry_request(server, request, entry, index)), request.prefer))
+        except FhirError as error:
+            answers.append(response_entry(error.status, dump(outcome(error.issues))))
+    return answers
+
+
+def entries_of(bundle: JsonObject) -> list[JsonObject]:
+    """The entries of a batch or transaction. Raises BadRequest for one without a request, TooLarge for too many."""
+    entries: Any = bundle.get("entry", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BadRequest(Issue("structure", "Bundle.entry must be an array of objects.", "Bundle.entry"))
+    if len(entries) > MOST_ENTRIES:
+        raise TooLarge(f"A Bundle may have {MOST_ENTRIES} entries at most.")
+    for index, entry in enumerate(entries):
+        asked = entry.get("request")
+        if not isinstance(asked, dict) or asked.get("method") not in METHODS or not isinstance(asked.get("url"), str):
+            raise BadRequest(
+                Issue("required", "Each entry needs a request with a method and a url.", f"Bundle.entry[{index}].request")
+            )
+    return entries
+
+
+def entry_target(server: Server, entry: JsonObject) -> tuple[Target, tuple[tuple[str, str], ...]]:
+    """What an entry's request asks for, and its parameters."""
+    asked = entry["request"]
+    url: str = asked["url"].removeprefix(f"{server.base}/")
+    path, _, query = url.partition("?")
+    found = target(asked["method"], path, server.interactions)
+    if found.interaction in {"batch", "operation", "capabilities"}:
+        raise BadRequest("This interaction can't stand in a Bundle.")
+    return found, tuple(pairs(query))
+
+
+def entry_request(server: Server, request: FhirRequest, entry: JsonObject, index: int) -> FhirRequest:
+    """The request that an entry makes, by the caller of the whole Bundle."""
+    asked = entry["request"]
+    found, query = entry_target(server, entry)
+    body: Any = entry.get("resource", b"")
+    if found.interaction in {"create", "update", "patch"} and not isinstance(body, dict):
+        raise BadRequest(Issue("required", "This entry needs a resource.", f"Bundle.entry[{index}].resource"))
+    return FhirRequest(
+        interaction=found.interaction,
+        actor=request.actor,
+        type=found.type,
+        id=found.id,
+        version=found.version,
+        compartment=found.compartment,
+        query=query,
+        body=body,
+        if_match=asked.get("ifMatch"),
+        if_none_match=asked.get("ifNoneMatch"),
+        if_none_exist=asked.get("ifNoneExist"),
+        prefer=Prefer(handling=request.prefer.handling),
+    )
+
+
+def answered(server: Server, result: FhirResult, prefer: Prefer) -> bytes:
+    """A response entry: what was read, or of what was written as much as the caller prefers."""
+    written = result.outcome is not None
+    body = result.body if not written or prefer.returns == "representation" else None
+    said = dump(result.outcome) if written and prefer.returns == "OperationOutcome" else None
+    return response_entry(
+        result.status,
+        said,
+        body,
+        location=f"{server.base}/{result.location}" if result.location else None,
+        etag=f'W/"{result.version}"' if result.version is not None else None,
+        modified=instant(result.last_updated) if result.last_updated is not None else None,
+    )

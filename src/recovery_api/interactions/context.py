@@ -1,0 +1,88 @@
+"""What goes into an interaction and what comes out: the request, the server that it runs on, the result."""
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from recovery_api.fhir.definitions import Definitions
+from recovery_api.fhir.errors import BadRequest
+from recovery_api.fhir.json import JsonObject, parse
+from recovery_api.fhir.search.parameters import ParameterTable
+from recovery_api.identity.actor import Actor
+from recovery_api.identity.keys import Signer
+from recovery_api.policy.grant import Grants
+from recovery_api.policy.matrix import Matrix
+from recovery_api.store.unit import Store
+
+
+class Prefer(NamedTuple):
+    """The header Prefer (RFC 7240): `return` and `handling`."""
+
+    returns: str = ""
+    """minimal, representation, OperationOutcome; '' where nothing is preferred: a resource, and no resource in a Bundle."""
+    handling: str = "strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FhirRequest:
+    """One interaction that somebody asks for, whether by HTTP, as a Bundle entry or from the command line."""
+
+    interaction: str
+    """As in https://hl7.org/fhir/R4/valueset-system-restful-interaction.html and -type-, or "operation"."""
+    actor: Actor
+    type: str | None = None
+    id: str | None = None
+    version: str | None = None
+    compartment: tuple[str, str] | None = None
+    operation: str | None = None
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | JsonObject = b""
+    patch_type: str | None = None
+    if_match: str | None = None
+    if_none_match: str | None = None
+    if_modified_since: str | None = None
+    if_none_exist: str | None = None
+    prefer: Prefer = Prefer()
+
+    def content(self) -> JsonObject:
+        """The body as a JSON object. Raises BadRequest where it is none."""
+        if isinstance(self.body, dict):
+            return self.body
+        if not self.body:
+            raise BadRequest("A body is needed here.")
+        return parse(self.body)
+
+
+class FhirResult(NamedTuple):
+    """What an interaction answers: HTTP's business is to put it on the wire."""
+
+    status: int
+    body: bytes | None = None
+    version: int | None = None
+    last_updated: int | None = None
+    """Microseconds since the epoch, UTC."""
+    location: str | None = None
+    """Relative to the base: "Type/id/_history/version"."""
+    outcome: JsonObject | None = None
+    """What a write says about itself, for callers who prefer that to the resource."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """All that interactions need; made once, in `app`."""
+
+    store: Store
+    definitions: Definitions
+    parameters: ParameterTable
+    matrix: Matrix
+    grants: Grants
+    links: Signer
+    """Signs page links."""
+    clock: Callable[[], int]
+    new_id: Callable[[], str]
+    base: str
+    """The FHIR base URL, without a slash at its end."""
+    zone: ZoneInfo
+    capability: JsonObject = field(repr=False)
+    interactions: Mapping[str, frozenset[str]] = field(repr=False)
+    """The interactions that each served type has."""

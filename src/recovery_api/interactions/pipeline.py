@@ -1,0 +1,86 @@
+"""The one path of a request: decide, open a reader or a writer that sees what the caller may see, interact.
+
+Bundle entries and whatever else asks for an interaction come through here too.
+"""
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+
+from recovery_api.fhir.bundle import bundle
+from recovery_api.fhir.errors import BadRequest, Forbidden, Issue
+from recovery_api.fhir.instants import instant
+from recovery_api.interactions.bundle import batch, entries_of
+from recovery_api.interactions.context import FhirRequest, FhirResult, Server
+from recovery_api.interactions.create import create
+from recovery_api.interactions.delete import delete
+from recovery_api.interactions.history import history
+from recovery_api.interactions.operate import operate
+from recovery_api.interactions.patch import patch
+from recovery_api.interactions.read import read, vread
+from recovery_api.interactions.search import search
+from recovery_api.interactions.transaction import transaction
+from recovery_api.interactions.unit import Reading, Transaction, Writing
+from recovery_api.interactions.update import update
+from recovery_api.interactions.write import check_type, settle
+from recovery_api.policy.decide import LETTER, allowed_types, decide
+from recovery_api.store.visibility import Visibility
+
+READS: Mapping[str, Callable[[Reading], Awaitable[FhirResult]]] = MappingProxyType(
+    {
+        "read": read,
+        "vread": vread,
+        "search-type": search,
+        "search-system": search,
+        "history-instance": history,
+        "history-type": history,
+        "history-system": history,
+    }
+)
+WRITES: Mapping[str, Callable[[Writing], Awaitable[FhirResult]]] = MappingProxyType(
+    {"create": create, "update": update, "patch": patch, "delete": delete}
+)
+
+
+async def perform(server: Server, request: FhirRequest) -> FhirResult:
+    """Do what is asked, in a transaction of its own. Raises FhirError."""
+    if request.interaction == "batch":
+        return await _bundle(server, request)
+    if request.interaction == "operation":
+        return await operate(server, request)
+    if request.interaction in READS:
+        sight = _sight(server, request)
+        async with server.store.reader(sight) as reader:
+            return await READS[request.interaction](Reading(server, request, reader))
+    access = decide(server.matrix, request.actor, request.type or "", LETTER[request.interaction])
+    async with server.store.writer(server.grants.rows(request.actor, server.clock()), creator=request.actor.holder) as writer:
+        known = Transaction()
+        result = await WRITES[request.interaction](Writing(server, request, access, writer, known))
+        await settle(server, request.actor, writer, known)
+        return result
+
+
+def _sight(server: Server, request: FhirRequest) -> Visibility:
+    """What the caller may see for this read; versions of what granular scopes open are judged one by one."""
+    now, letter = server.clock(), LETTER.get(request.interaction, "s")
+    if request.type is None:
+        if not allowed_types(server.matrix, request.actor, letter):
+            raise Forbidden("The token has no scope for any search.")
+    else:
+        decide(server.matrix, request.actor, request.type, letter)
+        if request.interaction in {"vread", "history-instance"} and server.grants.is_granular(request.actor, letter, request.type):
+            return server.grants.rows(request.actor, now)
+    return server.grants.sight(request.actor, letter, now)
+
+
+async def _bundle(server: Server, request: FhirRequest) -> FhirResult:
+    said = request.content()
+    check_type(said, "Bundle")
+    kind = said.get("type")
+    if kind not in {"batch", "transaction"}:
+        raise BadRequest(Issue("value", "A Bundle that is posted here is a batch or a transaction.", "Bundle.type"))
+    entries = entries_of(said)
+    if kind == "batch":
+        answers = await batch(server, request, entries, perform)
+    else:
+        answers = await transaction(server, request, entries, READS, WRITES)
+    body = bundle(f"{kind}-response", answers, id=server.new_id(), updated=instant(server.clock()))
+    return FhirResult(200, body)

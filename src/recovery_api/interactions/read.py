@@ -1,0 +1,44 @@
+"""read and vread (https://hl7.org/fhir/R4/http.html#read, #vread)."""
+from recovery_api.fhir.errors import Gone, NotFound
+from recovery_api.fhir.json import load
+from recovery_api.interactions.context import FhirResult
+from recovery_api.interactions.preconditions import not_modified
+from recovery_api.interactions.present import present
+from recovery_api.interactions.unit import Reading
+from recovery_api.store.records import Record
+
+
+async def read(reading: Reading) -> FhirResult:
+    """The current version. Raises NotFound, or Gone for those who may read the last version before its deletion."""
+    request = reading.request
+    record = await reading.reader.read(request.type or "", request.id or "")
+    if record is None or record.body is None:
+        if await reading.reader.deleted(request.type or "", request.id or "") is not None:
+            raise Gone
+        raise NotFound
+    return await _found(reading, record)
+
+
+async def vread(reading: Reading) -> FhirResult:
+    """One version. Raises NotFound, or Gone where the version is a deletion."""
+    request, server = reading.request, reading.server
+    text = request.version or ""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise NotFound
+    record = await reading.reader.vread(request.type or "", request.id or "", int(text))
+    if record is None:
+        raise NotFound
+    if record.body is None:
+        raise Gone
+    if server.grants.is_granular(request.actor, "r", record.type) and not server.grants.admits(
+        request.actor, "r", load(record.body), record.client
+    ):
+        raise NotFound
+    return await _found(reading, record)
+
+
+async def _found(reading: Reading, record: Record) -> FhirResult:
+    if not_modified(reading.request, record):
+        return FhirResult(304, None, record.version, record.last_updated)
+    body = await present(reading.server, reading.request.actor, reading.reader, record)
+    return FhirResult(200, body, record.version, record.last_updated)

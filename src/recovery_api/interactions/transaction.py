@@ -1,0 +1,148 @@
+"""transaction: all or nothing, in FHIR's order of processing (https://hl7.org/fhir/R4/http.html#trules).
+
+First every entry learns where its resource is or will be, then links between entries are rewritten, then the entries run.
+"""
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from recovery_api.fhir.errors import BadRequest, FhirError, Issue
+from recovery_api.fhir.json import JsonObject
+from recovery_api.interactions.bundle import answered, entry_request
+from recovery_api.interactions.conditional import claimed_matches, one_match
+from recovery_api.interactions.context import FhirRequest, FhirResult, Server
+from recovery_api.interactions.links import relink
+from recovery_api.interactions.unit import Reading, Transaction, Writing
+from recovery_api.interactions.write import found_already, settle
+from recovery_api.policy.decide import LETTER, decide
+from recovery_api.store.records import Record
+from recovery_api.store.writer import Writer
+
+Read: TypeAlias = Callable[[Reading], Awaitable[FhirResult]]
+Write: TypeAlias = Callable[[Writing], Awaitable[FhirResult]]
+
+ORDER: Mapping[str, int] = {"delete": 0, "create": 1, "update": 2, "patch": 2}
+READ_LAST = 3
+
+
+@dataclass(slots=True)
+class Step:
+    """An entry on its way. `request` has the id that its resource has or will have, once its criteria are resolved."""
+
+    index: int
+    full_url: str
+    request: FhirRequest
+    found: Record | None = None
+    """What a conditional create need not make."""
+
+    @property
+    def reference(self) -> str | None:
+        """Where its resource is or will be; None for what names no single resource."""
+        return f"{self.request.type}/{self.request.id}" if self.request.type and self.request.id else None
+
+
+async def transaction(
+    server: Server, request: FhirRequest, entries: Sequence[JsonObject], reads: Mapping[str, Read], writes: Mapping[str, Write]
+) -> list[bytes]:
+    """The response entries, in the order of the request. Raises the FhirError of the first entry that fails, at its place."""
+    steps = [_step(server, request, index, entry) for index, entry in enumerate(entries)]
+    _check_identities(steps)
+    answers: dict[int, bytes] = {}
+    async with server.store.writer(server.grants.rows(request.actor, server.clock()), creator=request.actor.holder) as writer:
+        known = Transaction()
+        for step in steps:
+            with _at(step.index):
+                await _resolve(server, step, writer, known)
+        _check_identities(steps)
+        targets = {step.full_url: step.reference for step in steps if step.full_url and step.reference}
+        for step in steps:
+            if isinstance(step.request.body, dict):
+                with _at(step.index):
+                    await relink(_writing(server, step.request, writer, known), step.request.body, targets)
+        for step in sorted(steps, key=lambda step: ORDER.get(step.request.interaction, READ_LAST)):
+            with _at(step.index):
+                answers[step.index] = answered(server, await _perform(server, step, writer, known, reads, writes), request.prefer)
+        await settle(server, request.actor, writer, known)
+    return [answers[index] for index in range(len(entries))]
+
+
+def _step(server: Server, request: FhirRequest, index: int, entry: JsonObject) -> Step:
+    with _at(index):
+        asked = entry_request(server, request, entry, index)
+        if asked.interaction in ORDER:
+            decide(server.matrix, asked.actor, asked.type or "", LETTER[asked.interaction])
+        url = entry.get("fullUrl", "")
+        if not isinstance(url, str) or (asked.id and not url.startswith("urn:") and url and not url.endswith(f"/{asked.type}/{asked.id}")):
+            raise BadRequest(Issue("invalid", "The fullUrl names another resource than the request.", "fullUrl"))
+        if asked.interaction == "create" and asked.if_none_exist is None:
+            asked = replace(asked, id=server.new_id())
+        return Step(index, url, asked)
+
+
+async def _resolve(server: Server, step: Step, writer: Writer, known: Transaction) -> None:
+    """Find what a conditional entry means."""
+    request = step.request
+    if request.interaction not in ORDER or request.id is not None:
+        return
+    writing = _writing(server, request, writer, known)
+    if request.interaction == "create":
+        step.found = await claimed_matches(writing)
+        step.request = replace(request, id=step.found.id if step.found else server.new_id())
+        return
+    current = await one_match(writing, request.type or "", request.query)
+    if current is not None:
+        body = {"id": current.id, **request.body} if isinstance(request.body, dict) and request.interaction == "update" else request.body
+        step.request = replace(request, id=current.id, query=(), body=body)
+
+
+def _check_identities(steps: Sequence[Step]) -> None:
+    """Raise BadRequest where two entries are about one resource, or share a fullUrl."""
+    references: dict[str, int] = {}
+    urls: dict[str, int] = {}
+    for step in steps:
+        for seen, key in ((references, step.reference if step.request.interaction in ORDER else None), (urls, step.full_url or None)):
+            if key is not None and (first := seen.setdefault(key, step.index)) != step.index:
+                raise BadRequest(
+                    Issue("invalid", f"This entry is about the same resource as entry {first}.", f"Bundle.entry[{step.index}]")
+                )
+
+
+async def _perform(
+    server: Server, step: Step, writer: Writer, known: Transaction, reads: Mapping[str, Read], writes: Mapping[str, Write]
+) -> FhirResult:
+    request = step.request
+    if step.found is not None:
+        return found_already(_writing(server, request, writer, known), step.found)
+    if request.interaction in writes:
+        return await writes[request.interaction](_writing(server, request, writer, known))
+    letter = LETTER.get(request.interaction, "s")
+    if request.type:
+        decide(server.matrix, request.actor, request.type, letter)
+    sight = server.grants.sight(request.actor, letter, server.clock())
+    return await reads[request.interaction](Reading(server, request, writer.seeing(sight)))
+
+
+def _writing(server: Server, request: FhirRequest, writer: Writer, known: Transaction) -> Writing:
+    letter = LETTER[request.interaction] if request.interaction in ORDER else "r"
+    return Writing(server, request, decide(server.matrix, request.actor, request.type or "", letter), writer, known)
+
+
+@contextmanager
+def _at(index: int) -> Iterator[None]:
+    """Say of every problem at which entry it is."""
+    try:
+        yield
+    except FhirError as error:
+        place = f"Bundle.entry[{index}]"
+        issues = tuple(
+            issue
+            if issue.expression and issue.expression.startswith("Bundle.")
+            else issue._replace(expression=place if not issue.expression else f"{place}.{_below(issue.expression)}")
+            for issue in error.issues
+        )
+        raise type(error)(*issues) from error
+
+
+def _below(expression: str) -> str:
+    return expression if expression in {"fullUrl"} else f"resource.{expression.partition('.')[2]}".rstrip(".")

@@ -1,0 +1,47 @@
+"""What access rules see of a resource's content: its client, class, state, and whom it names."""
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.paths import at, has_coding, references_at
+from recovery_api.policy.matrix import Kind, Matrix, StateTest
+from recovery_api.policy.project import relations
+from recovery_api.store.records import Facets
+
+
+def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
+    """The facets of a resource (domain.md 4.2). `client` is a Patient's logical id, '' where there is none.
+
+    `zone` is the agency's: a period that ends on a date ends with that day there.
+    """
+    type = resource["resourceType"]
+    return Facets(
+        client=_client(resource, type, matrix.client),
+        kind=_kind(resource, matrix.kinds.get(type, ())),
+        released=all(_passes(resource, test) for test in matrix.released.get(type, ())),
+        parties=tuple(
+            dict.fromkeys(
+                (role, holder) for role, path in matrix.parties.get(type, ()) for holder in references_at(resource, path)
+            )
+        ),
+        relations=relations(resource, zone),
+    )
+
+
+def _client(resource: JsonObject, type: str, elements: Mapping[str, str]) -> str:
+    if type == "Patient":
+        return resource.get("id", "")
+    if type not in elements:
+        return ""
+    return next((r.removeprefix("Patient/") for r in references_at(resource, elements[type]) if r.startswith("Patient/")), "")
+
+
+def _kind(resource: JsonObject, kinds: tuple[Kind, ...]) -> str:
+    if resource["resourceType"] == "Binary" and "securityContext" not in resource:
+        return "unbound"
+    return next((kind.kind for kind in kinds if has_coding(resource, kind.path, kind.system, kind.code)), "")
+
+
+def _passes(resource: JsonObject, test: StateTest) -> bool:
+    found = list(at(resource, test.path))
+    return any(value in test.values for value in found) if test.values else bool(found)

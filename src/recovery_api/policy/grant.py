@@ -1,0 +1,125 @@
+"""From a caller to what they may see: the visibility that every query of theirs carries.
+
+The rules of a role and of its scopes are put together once and interned; the values that they leave open (who, for which
+organization, now) are bound for each request. Nothing about relations is remembered, so a change holds at once everywhere.
+"""
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+from recovery_api.fhir.errors import BadRequest
+from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.search.expression import NOTHING, Expression, Own, Value, both, either
+from recovery_api.fhir.search.parameters import ParameterTable
+from recovery_api.identity.actor import Actor
+from recovery_api.identity.scopes import Condition
+from recovery_api.policy.matrix import Matrix
+from recovery_api.policy.relations import CLIENT, RULES, no_client
+from recovery_api.store.visibility import Visibility
+
+Lower: TypeAlias = Callable[[str, str], Expression]
+"""(type, query of a granular scope) → the expression that a resource must meet. Raises BadRequest."""
+Meets: TypeAlias = Callable[[Expression, JsonObject, Mapping[str, Value]], bool]
+"""Whether a resource, with these values for what an expression leaves open, meets the expression."""
+
+_KEPT = 4_096
+
+
+class Grants:
+    """Makes visibilities. One for the whole server."""
+
+    def __init__(self, matrix: Matrix, parameters: ParameterTable, lower: Lower, meets: Meets) -> None:
+        """`lower` and `meets` are the search ground's, given so that tests can do without."""
+        self._matrix = matrix
+        self._parameters = parameters
+        self._lower = lower
+        self._meets = meets
+        self._made: dict[tuple[str, str, str], Visibility] = {}
+
+    def rows(self, actor: Actor, now: int) -> Visibility:
+        """What the caller's role and relations open, whatever the token's scopes (world.md, decision 23)."""
+        return self._bound(self._interned(actor, ""), actor, now)
+
+    def sight(self, actor: Actor, letter: str, now: int) -> Visibility:
+        """What role, relations and scopes open together for reading (letter `r`) or searching (letter `s`)."""
+        return self._bound(self._interned(actor, letter), actor, now)
+
+    def admits(self, actor: Actor, letter: str, resource: JsonObject, client: str) -> bool:
+        """Whether the scopes open a letter on this very resource, whose client is `client`: granular scopes included."""
+        type = resource["resourceType"]
+        binds: Mapping[str, Value] = {"client": actor.patient or ""}
+        for condition in actor.allows(type, letter):
+            if condition.in_patient and client and client != actor.patient:
+                continue
+            if not condition.query or self._meets(self._query(type, condition), resource, binds):
+                return True
+        return False
+
+    def is_granular(self, actor: Actor, letter: str, type: str) -> bool:
+        """Whether the scopes open a letter on a type only for resources that match a query."""
+        return all(condition.query for condition in actor.allows(type, letter))
+
+    def _bound(self, made: Visibility, actor: Actor, now: int) -> Visibility:
+        return Visibility(
+            key=made.key,
+            rules=made.rules,
+            unseen=made.unseen,
+            history=made.history,
+            binds={
+                "holder": actor.holder,
+                "organization": actor.organization or "",
+                "client": actor.patient or "",
+                "creator": actor.holder,
+                "purpose": actor.purpose,
+                "now": now,
+            },
+        )
+
+    def _interned(self, actor: Actor, letter: str) -> Visibility:
+        key = (actor.role, letter, str(actor.scopes) + ("" if actor.patient else "-") if letter else "")
+        made = self._made.get(key)
+        if made is None:
+            if len(self._made) >= _KEPT:
+                self._made.clear()
+            made = self._made[key] = self._make(actor, letter, key)
+        return made
+
+    def _make(self, actor: Actor, letter: str, key: tuple[str, str, str]) -> Visibility:
+        rules: dict[str, Expression] = {}
+        history: dict[str, Expression] = {}
+        unseen: dict[str, frozenset[str]] = {}
+        for (role, type), row in self._matrix.access.items():
+            if role != actor.role or not set(row.may) & {"r", "s"}:
+                continue
+            rule = RULES[row.rows]
+            if letter:
+                rules[type] = both(rule, self._scoped(type, actor.allows(type, letter)))
+                if any(condition.query for condition in actor.allows(type, letter)):
+                    history[type] = both(rule, self._scoped(type, [c for c in actor.allows(type, letter) if not c.query]))
+            else:
+                rules[type] = rule
+            if row.leaves_out:
+                unseen[type] = self._left_out(type, row.leaves_out)
+        return Visibility(key=key, rules=MappingProxyType(rules), unseen=MappingProxyType(unseen), history=MappingProxyType(history))
+
+    def _scoped(self, type: str, conditions: Sequence[Condition]) -> Expression:
+        return either(*(self._condition(type, condition) for condition in conditions)) if conditions else NOTHING
+
+    def _condition(self, type: str, condition: Condition) -> Expression:
+        within = either(no_client, Own("client", "=", CLIENT)) if condition.in_patient else both()
+        return both(within, self._query(type, condition)) if condition.query else within
+
+    def _query(self, type: str, condition: Condition) -> Expression:
+        try:
+            return self._lower(type, condition.query)
+        except BadRequest:
+            return NOTHING
+
+    def _left_out(self, type: str, elements: Sequence[str]) -> frozenset[str]:
+        words = {f"{type}._text", f"{type}._content"}
+        return frozenset(words) | {
+            parameter.name
+            for parameter in self._parameters[type].values()
+            if any(f"{type}.{element}" in parameter.expression for element in elements)
+        }
+

@@ -1,0 +1,150 @@
+"""The relations that a resource's content states: who may be whose companion, case manager, supervisor, recipient, and when.
+
+A pure projection; the store keeps it in the write's own transaction and derives supervision from it. Sources: world.md,
+"Who is who", decisions 8, 9, 12, 20, 21; for consent the first half of the rules: a plain permit opens, any deny closes.
+"""
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.paths import at, has_coding, references_at
+from recovery_api.fhir.search.dates import implicit_range
+from recovery_api.store.records import ALWAYS, NEVER, Relation
+
+CANON = "https://recovery-api.example.org/fhir"
+COMPANION = ("http://nucc.org/provider-taxonomy", "175T00000X")
+CASE_MANAGER = ("http://nucc.org/provider-taxonomy", "171M00000X")
+ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
+REPRESENTATIVES = ("GUARD", "HPOWATT")
+NARROWING = ("provision", "class", "code", "securityLabel", "dataPeriod", "data", "action")
+
+Interval = tuple[int, int]
+
+
+def interval(period: Mapping[str, Any] | None, zone: ZoneInfo) -> Interval:
+    """From and until when, in microseconds: an instant end is exclusive, an end on a date includes that day (world.md, D12)."""
+    if not period:
+        return ALWAYS, NEVER
+    starts = implicit_range(period["start"], zone).low if "start" in period else ALWAYS
+    if "end" not in period:
+        return starts, NEVER
+    ends = implicit_range(period["end"], zone)
+    return starts, ends.low if "T" in period["end"] else ends.high
+
+
+def _within(*intervals: Interval) -> Interval:
+    return max(starts for starts, _ in intervals), min(ends for _, ends in intervals)
+
+
+def _first(resource: JsonObject, path: str) -> str:
+    return next(references_at(resource, path), "")
+
+
+def _client_of(resource: JsonObject, path: str) -> str:
+    reference = _first(resource, path)
+    return reference.removeprefix("Patient/") if reference.startswith("Patient/") else ""
+
+
+def _care_team(team: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
+    client = _client_of(team, "subject")
+    if team.get("status") != "active" or not client:
+        return
+    for participant in team.get("participant", ()):
+        holder = _first(participant, "member")
+        starts, ends = _within(interval(team.get("period"), zone), interval(participant.get("period"), zone))
+        for kind in _team_kinds(participant, holder):
+            yield Relation(kind, holder, client, _first(participant, "onBehalfOf"), "", starts, ends)
+
+
+def _team_kinds(participant: JsonObject, holder: str) -> Iterable[str]:
+    if holder.startswith("Organization/"):
+        return ("treatment-organization",)
+    if not holder.startswith("Practitioner/"):
+        return ()
+    ours = tuple(
+        kind for kind, code in (("companion", COMPANION), ("case-manager", CASE_MANAGER)) if has_coding(participant, "role", *code)
+    )
+    return ours or ("treatment-team",)
+
+
+def _practitioner_role(role: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
+    me, practitioner, organization = f"PractitionerRole/{role['id']}", _first(role, "practitioner"), _first(role, "organization")
+    held = interval(role.get("period"), zone)
+    if role.get("active") is False or not practitioner:
+        return
+    yield Relation("practitioner-of", me, practitioner, organization, "", *held)
+    yield Relation("own-role", practitioner, me, organization, "", *held)
+    if organization:
+        yield Relation("employment", practitioner, organization, organization, "", *held)
+    for name, kind, holder in (("supervised-by", "supervises", "supervisor"), ("supervision-delegate", "delegates", "delegate")):
+        for extension in role.get("extension", ()):
+            if extension.get("url") == f"{CANON}/StructureDefinition/{name}":
+                parts = {part.get("url"): part for part in extension.get("extension", ())}
+                during = interval(parts.get("period", {}).get("valuePeriod"), zone)
+                for other in references_at(parts.get(holder, {}), "valueReference"):
+                    yield Relation(kind, other, me, organization, "", *_within(held, during))
+
+
+def _consent(consent: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
+    provision, client = consent.get("provision"), _client_of(consent, "patient")
+    if consent.get("status") != "active" or not provision or not client:
+        return
+    period = interval(provision.get("period"), zone)
+    actors = list(references_at(provision, "actor.reference"))
+    denied = [denied for denied in _provisions(provision) if denied.get("type") == "deny"]
+    for deny in denied:
+        for holder in list(references_at(deny, "actor.reference")) or actors or ["*"]:
+            yield Relation("consent-deny", holder, client, "", "", *_within(period, interval(deny.get("period"), zone)))
+    if provision.get("type") == "permit" and not denied and not any(name in provision for name in NARROWING):
+        purposes = [purpose.get("code", "") for purpose in provision.get("purpose", ())] or ["*"]
+        for holder in actors:
+            for purpose in purposes:
+                yield Relation("consent-permit", holder, client, "", purpose, *period)
+
+
+def _provisions(provision: JsonObject) -> Iterator[JsonObject]:
+    yield provision
+    for nested in provision.get("provision", ()):
+        yield from _provisions(nested)
+
+
+def _related_person(person: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
+    verified = any(
+        extension.get("url") == f"{CANON}/StructureDefinition/verified-representative" and extension.get("valueBoolean") is True
+        for extension in person.get("extension", ())
+    )
+    related = any(has_coding(person, "relationship", ROLE_CODE, code) for code in REPRESENTATIVES)
+    if verified and related and person.get("active") is not False and (client := _client_of(person, "patient")):
+        yield Relation("representative", f"RelatedPerson/{person['id']}", client, "", "", *interval(person.get("period"), zone))
+
+
+def _patient(patient: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
+    del zone
+    yield Relation("self", f"Patient/{patient['id']}", patient["id"])
+
+
+def _task(task: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
+    del zone
+    if any(coding.get("code") == "fulfill" for coding in at(task, "code.coding")) and (client := _client_of(task, "for")):
+        for owner in references_at(task, "owner"):
+            yield Relation("referral", owner, client)
+
+
+PROJECTIONS: Mapping[str, Callable[[JsonObject, ZoneInfo], Iterator[Relation]]] = MappingProxyType(
+    {
+        "CareTeam": _care_team,
+        "Consent": _consent,
+        "Patient": _patient,
+        "PractitionerRole": _practitioner_role,
+        "RelatedPerson": _related_person,
+        "Task": _task,
+    }
+)
+
+
+def relations(resource: JsonObject, zone: ZoneInfo) -> tuple[Relation, ...] | None:
+    """The relations that a resource states; None for a type that never states any."""
+    project = PROJECTIONS.get(resource["resourceType"])
+    return None if project is None else tuple(dict.fromkeys(project(resource, zone)))

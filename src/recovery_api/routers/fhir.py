@@ -1,0 +1,137 @@
+"""The FHIR base as one ASGI application: reads the request, lets the interaction run, writes the answer.
+
+It stands beside FastAPI's own routes, because matching one route per resource type would cost more than a read does.
+"""
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from recovery_api.fhir.errors import BadRequest, FhirError, Unauthorized
+from recovery_api.identity.actor import Actor
+from recovery_api.interactions.context import FhirRequest, FhirResult, Server
+from recovery_api.interactions.pipeline import perform
+from recovery_api.routers.asgi import Receive, Scope, Send
+from recovery_api.routers.negotiation import check_accept, check_format, prefer
+from recovery_api.interactions.target import Target, pairs, target
+from recovery_api.routers.request import body, check_body_type
+from recovery_api.routers.response import PREFLIGHT, Response, Wishes, answer, refusal
+
+log = logging.getLogger(__name__)
+
+WITH_BODY = frozenset({"create", "update", "patch", "batch", "operation"})
+
+
+class FhirEndpoint:
+    """The ASGI application below `/fhir`."""
+
+    def __init__(self, server: Server, identify: Callable[[str], Awaitable[Actor]]) -> None:
+        """`identify` gives the caller behind a bearer token, or raises Unauthorized."""
+        self._server = server
+        self._identify = identify
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["method"] == "OPTIONS":
+            return await _send(send, Response(204, list(PREFLIGHT)))
+        wishes = Wishes(base=self._server.base, head=scope["method"] == "HEAD")
+        try:
+            headers = dict(scope["headers"])
+            query, pretty = _presentation(pairs(scope["query_string"].decode("latin-1")))
+            wishes = Wishes(
+                pretty=pretty,
+                gzip=b"gzip" in headers.get(b"accept-encoding", b""),
+                head=wishes.head,
+                prefer=prefer(headers.get(b"prefer", b"").decode("latin-1")),
+                base=self._server.base,
+            )
+            result = await self._perform(scope, receive, headers, query, wishes)
+            response = answer(result, wishes)
+        except FhirError as error:
+            response = refusal(error, wishes)
+        except Exception:
+            log.exception("unexpected failure")
+            response = refusal(FhirError(), wishes)
+        return await _send(send, response)
+
+    async def _perform(
+        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], query: list[tuple[str, str]], wishes: Wishes
+    ) -> FhirResult:
+        method: str = scope["method"]
+        asked = target(method, _path(scope), self._server.interactions)
+        actor = None if asked.interaction == "capabilities" else await self._identify(_bearer(headers))
+        if accept := headers.get(b"accept"):
+            check_accept(accept.decode("latin-1"))
+        form = method == "POST" and asked.interaction.startswith("search")
+        content, content_type = b"", None
+        if form or (asked.interaction in WITH_BODY and method != "GET"):
+            content = await body(receive, headers)
+            content_type = check_body_type(asked.interaction, headers, form=form) if content or asked.interaction != "operation" else None
+        if form:
+            query, content = query + _presentation(pairs(content.decode("latin-1")))[0], b""
+        if actor is None:
+            return FhirResult(200, self._server.capability)
+        return await perform(self._server, _request(asked, actor, query, content, content_type, headers, wishes))
+
+
+def _request(
+    asked: Target,
+    actor: Actor,
+    query: list[tuple[str, str]],
+    content: bytes,
+    content_type: str | None,
+    headers: Mapping[bytes, bytes],
+    wishes: Wishes,
+) -> FhirRequest:
+    def header(name: bytes) -> str | None:
+        value = headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    return FhirRequest(
+        interaction=asked.interaction,
+        actor=actor,
+        type=asked.type,
+        id=asked.id,
+        version=asked.version,
+        compartment=asked.compartment,
+        operation=asked.operation,
+        query=tuple(query),
+        body=content,
+        patch_type=content_type,
+        if_match=header(b"if-match"),
+        if_none_match=header(b"if-none-match"),
+        if_modified_since=header(b"if-modified-since"),
+        if_none_exist=header(b"if-none-exist"),
+        prefer=wishes.prefer,
+    )
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")).strip("/")
+
+
+def _presentation(query: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], bool]:
+    """The parameters without those that are about how the answer looks, and whether it is to be pretty."""
+    rest: list[tuple[str, str]] = []
+    pretty = False
+    for name, value in query:
+        if name == "_format":
+            check_format(value)
+        elif name == "_pretty":
+            if value not in {"true", "false"}:
+                raise BadRequest("_pretty is true or false.")
+            pretty = value == "true"
+        else:
+            rest.append((name, value))
+    return rest, pretty
+
+
+def _bearer(headers: Mapping[bytes, bytes]) -> str:
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized
+    return token.strip()
+
+
+async def _send(send: Send, response: Response) -> None:
+    await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+    await send({"type": "http.response.body", "body": response.body})

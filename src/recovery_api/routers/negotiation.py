@@ -1,0 +1,55 @@
+"""Content negotiation: what a caller accepts, sends and prefers (https://hl7.org/fhir/R4/http.html#mime-type)."""
+from functools import lru_cache
+
+from recovery_api.fhir.errors import BadRequest, Issue, NotAcceptable, UnsupportedMediaType
+from recovery_api.interactions.context import Prefer
+
+FHIR_JSON = "application/fhir+json"
+JSON_TYPES = frozenset({FHIR_JSON, "application/json", "text/json", "json"})
+ANY_TYPES = frozenset({"*/*", "application/*", "text/*"})
+PATCH_TYPES = frozenset({"application/json-patch+json", FHIR_JSON, "application/json"})
+FORM = "application/x-www-form-urlencoded"
+
+_RETURNS = frozenset({"minimal", "representation", "OperationOutcome"})
+_HANDLING = frozenset({"strict", "lenient"})
+
+
+@lru_cache(maxsize=256)
+def check_accept(accept: str) -> None:
+    """Raise NotAcceptable where a caller's Accept header or `_format` leaves no way to answer in FHIR JSON of version 4.0."""
+    for choice in accept.split(","):
+        name, *parameters = (part.strip() for part in choice.split(";"))
+        said = {key.strip().lower(): value.strip().strip('"') for key, _, value in (p.partition("=") for p in parameters)}
+        version = said.get("fhirversion", said.get("fhir-version", "4.0"))
+        if name.lower() in JSON_TYPES | ANY_TYPES and said.get("q") not in {"0", "0.0"} and version in {"4.0", "4.0.1"}:
+            return
+    raise NotAcceptable
+
+
+def check_format(value: str) -> None:
+    """Raise NotAcceptable for a `_format` that is not JSON; a '+' may have come as a space."""
+    check_accept(value.replace(" ", "+"))
+
+
+@lru_cache(maxsize=256)
+def media_type(content_type: str) -> str:
+    """The media type of a Content-Type header, in lower case, without parameters.
+
+    Raises UnsupportedMediaType for a character set other than UTF-8, or another version of FHIR.
+    """
+    name, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    said = {key.strip(): value.strip().strip('"') for key, _, value in (p.partition("=") for p in parameters)}
+    if said.get("charset", "utf-8") not in {"utf-8", "utf8"} or said.get("fhirversion", "4.0") not in {"4.0", "4.0.1"}:
+        raise UnsupportedMediaType("The body must be FHIR 4.0 JSON in UTF-8.")
+    return name
+
+
+@lru_cache(maxsize=256)
+def prefer(header: str) -> Prefer:
+    """What a Prefer header asks for (RFC 7240). Raises BadRequest for a `return` or `handling` that FHIR does not know."""
+    said = {name.strip(): value.strip().strip('"') for name, _, value in (part.partition("=") for part in header.replace(";", ",").split(","))}
+    returns, handling = said.get("return", ""), said.get("handling", "strict")
+    for name, value, known in (("return", returns, _RETURNS), ("handling", handling, _HANDLING)):
+        if value and value not in known:
+            raise BadRequest(Issue("value", f"Prefer: {name}={value} is unknown; it is one of {', '.join(sorted(known))}."))
+    return Prefer(returns, handling)

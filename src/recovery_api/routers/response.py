@@ -1,0 +1,91 @@
+"""From results and errors to HTTP responses, sent as raw ASGI messages."""
+import gzip
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from recovery_api.fhir.errors import FhirError, Unauthorized
+from recovery_api.fhir.instants import http_date
+from recovery_api.fhir.json import dump, dump_pretty
+from recovery_api.fhir.outcome import outcome
+from recovery_api.interactions.context import FhirResult, Prefer
+
+CONTENT_TYPE = b"application/fhir+json;charset=utf-8"
+GZIP_FROM = 1_400
+"""Bytes: below this a body fits one packet, and gzip saves nothing."""
+
+Headers = list[tuple[bytes, bytes]]
+
+ALWAYS: Sequence[tuple[bytes, bytes]] = (
+    (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Authorization, Accept-Encoding"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"Content-Location, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Request-Id"),
+)
+PREFLIGHT: Sequence[tuple[bytes, bytes]] = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+    (
+        b"access-control-allow-headers",
+        b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Request-Id",
+    ),
+    (b"access-control-max-age", b"3600"),
+    (b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+    (b"content-length", b"0"),
+)
+
+
+class Response(NamedTuple):
+    """What goes on the wire."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+class Wishes(NamedTuple):
+    """How a caller wants the answer to look."""
+
+    pretty: bool = False
+    gzip: bool = False
+    head: bool = False
+    prefer: Prefer = Prefer()
+    base: str = ""
+
+
+def answer(result: FhirResult, wishes: Wishes) -> Response:
+    """The response for a result."""
+    headers: Headers = list(ALWAYS)
+    if result.version is not None:
+        headers.append((b"etag", b'W/"%d"' % result.version))
+    if result.last_updated is not None:
+        headers.append((b"last-modified", http_date(result.last_updated).encode()))
+    if result.location is not None:
+        headers.append((b"location", f"{wishes.base}/{result.location}".encode()))
+    body = result.body
+    if result.outcome is not None and wishes.prefer.returns in {"minimal", "OperationOutcome"}:
+        body = None if wishes.prefer.returns == "minimal" else dump(result.outcome)
+    return _with_body(result.status, headers, body, wishes)
+
+
+def refusal(error: FhirError, wishes: Wishes) -> Response:
+    """The response for an error: an OperationOutcome, the same for the same error whoever asks."""
+    headers: Headers = list(ALWAYS)
+    if isinstance(error, Unauthorized):
+        headers.append((b"www-authenticate", b'Bearer realm="fhir", error="invalid_token"'))
+    return _with_body(error.status, headers, dump(outcome(error.issues)), wishes)
+
+
+def _with_body(status: int, headers: Headers, body: bytes | None, wishes: Wishes) -> Response:
+    if not body:
+        if status not in {204, 304}:
+            headers.append((b"content-length", b"0"))
+        return Response(status, headers)
+    if wishes.pretty:
+        body = dump_pretty(body)
+    headers.append((b"content-type", CONTENT_TYPE))
+    if wishes.gzip and len(body) >= GZIP_FROM:
+        body = gzip.compress(body, compresslevel=5, mtime=0)
+        headers.append((b"content-encoding", b"gzip"))
+    headers.append((b"content-length", str(len(body)).encode()))
+    return Response(status, headers, b"" if wishes.head else body)
