@@ -11,7 +11,9 @@ from typing import Any
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.search.text import without_markup, words
 
-_WRITTEN = frozenset({"description", "title", "comment", "comments", "valueString", "contentString", "patientInstruction", "conclusion", "instruction"})
+_WRITTEN = frozenset(
+    {"description", "title", "comment", "comments", "valueString", "contentString", "patientInstruction", "conclusion", "instruction"}
+)
 _ANNOTATED = frozenset({"note", "progress"})
 _PLAIN = frozenset({"text/plain", "text/markdown", "text/x-markdown"})
 _MARKED_UP = frozenset({"text/html", "application/xhtml+xml"})

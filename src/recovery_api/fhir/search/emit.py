@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.search.dates import Range, implicit_range
+from recovery_api.fhir.search.decimals import as_float
 from recovery_api.fhir.search.expression import FOREVER, IndexRow, param_number
 from recovery_api.fhir.search.references import Reference, read_canonical, read_reference
 from recovery_api.fhir.search.text import bounded, normalised
@@ -195,12 +196,12 @@ def number(name: str, leaf_type: str) -> Emit:
     param = param_number(name)
 
     def amount(value: int | Decimal, rows: list[IndexRow]) -> None:
-        rows.append(_row((param, None, None, None, None, float(value), float(value))))
+        rows.append(_row((param, None, None, None, None, as_float(value), as_float(value))))
 
     def span(value: JsonObject, rows: list[IndexRow]) -> None:
         low, high = value.get("low", {}).get("value"), value.get("high", {}).get("value")
         if low is not None or high is not None:
-            ends = (-FOREVER if low is None else float(low), FOREVER if high is None else float(high))
+            ends = (-FOREVER if low is None else as_float(low), FOREVER if high is None else as_float(high))
             rows.append(_row((param, None, None, None, None, *ends)))
 
     return span if leaf_type == "Range" else amount
@@ -221,14 +222,14 @@ def quantity(name: str, leaf_type: str) -> Emit:
 
     def add(low: float | Decimal | int, high: float | Decimal | int, of: JsonObject, rows: list[IndexRow]) -> None:
         system, code, unit = of.get("system", ""), of.get("code", ""), of.get("unit")
-        rows.append(_row((param, None, None, bounded(system), bounded(code), float(low), float(high))))
+        rows.append(_row((param, None, None, bounded(system), bounded(code), as_float(low), as_float(high))))
         if system == UCUM and code:
             known = canonical(code)
             if known is not None:
                 ends = (end if isinstance(end, float) else known.of(end) for end in (low, high))
                 rows.append(_row((param, None, None, CANONICAL, known.unit, *ends)))
         if unit and unit != code:
-            rows.append(_row((param, None, None, "", bounded(unit), float(low), float(high))))
+            rows.append(_row((param, None, None, "", bounded(unit), as_float(low), as_float(high))))
 
     def amount(value: JsonObject, rows: list[IndexRow]) -> None:
         figure = value.get("value")

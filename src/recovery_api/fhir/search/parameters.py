@@ -47,6 +47,8 @@ class SearchParameter:
     """The resource's own column that holds the value. `client`: of a reference to a Patient; any other reference has rows."""
     rows: tuple[str, ...] = ()
     """The names ("Type.code") whose index rows together are this parameter's: its own, or those of parameters that it unites."""
+    reads_client: bool = False
+    """A reference that has rows for all it points at, and whose Patient is also the resource's client."""
     internal: bool = False
     """Not for callers: the server lowers other parameters to it."""
 
@@ -140,7 +142,14 @@ class ParameterTable:
         if type_ == "Binary":
             security = Leaf((Step("securityContext"),), "Reference")
             found["security-context"] = SearchParameter(type_, "security-context", "reference", leaves=(security,), internal=True)
-        return _united({code: self._placed(parameter) for code, parameter in found.items()})
+        placed = {code: self._placed(parameter) for code, parameter in found.items()}
+        clients = {parameter.leaves[0].steps for parameter in placed.values() if parameter.column == "client"}
+        return _united(
+            {
+                code: replace(parameter, reads_client=not parameter.column and [leaf.steps for leaf in parameter.leaves] == [*clients])
+                for code, parameter in placed.items()
+            }
+        )
 
     def _placed(self, parameter: SearchParameter) -> SearchParameter:
         """With the client column where it reads the type's client element, restricted to a Patient."""

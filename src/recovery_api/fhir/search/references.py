@@ -24,6 +24,6 @@ def read_reference(text: str, base_url: str) -> Reference:
 
 
 def read_canonical(text: str) -> tuple[str, str | None]:
-    """The URL of a canonical, without fragment, and its version where it states one."""
+    """The URL of a canonical, and its version where it states one."""
     url, _, version = text.partition("|")
-    return url.partition("#")[0], version.partition("#")[0] or None
+    return url, version.partition("#")[0] or None

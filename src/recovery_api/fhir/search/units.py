@@ -15,11 +15,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from recovery_api.fhir.search.decimals import as_float
+
 UCUM = "http://unitsofmeasure.org"
 CURRENCIES = "urn:iso:std:iso:4217"
 CANONICAL = "="
 """The unit system of index rows in canonical units."""
 _LONGEST = 100
+_FAR = 200
+"""Decimal exponents beyond which exactness is given up."""
 _PART = re.compile(r"\{[^{}]*\}|[./()]|(?:\[[^\[\]]*\]|10[*^]|[^\[\]{}()./0-9+\-*])+|[+-]?\d+|\*")
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 _TEMPERATURES: Mapping[str, tuple[Fraction, Fraction]] = {
@@ -50,8 +54,19 @@ class Canonical:
     offset: Fraction = Fraction(0)
 
     def of(self, value: Decimal | int) -> float:
-        """The value in canonical units."""
-        return float(Fraction(value) * self.factor + self.offset)
+        """The value in canonical units, exactly rounded."""
+        if isinstance(value, Decimal) and abs(value.adjusted()) > _FAR:
+            return as_float(as_float(value) * float(self.factor) + float(self.offset))
+        above, below = value.as_integer_ratio()
+        factor, offset = self.factor, self.offset
+        above = above * factor.numerator
+        below = below * factor.denominator
+        if offset:
+            above, below = above * offset.denominator + offset.numerator * below, below * offset.denominator
+        try:
+            return above / below
+        except OverflowError:
+            return as_float(above // below)
 
 
 @lru_cache(maxsize=4096)
