@@ -93,8 +93,8 @@ def _value(name: str, setting: Setting, text: str | None) -> Any:
 
 
 def _nearest(name: str, known: Mapping[str, Setting]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}."
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), [setting.name for setting in known.values()], n=1)
+    return f"; did you mean {PREFIX}{near[0]}?" if near else f"; there are {', '.join(known)}."
 
 
 _ASSIGNMENT = re.compile(
@@ -162,7 +162,7 @@ def _zone(text: str) -> ZoneInfo:
 
 def _seconds(most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", text) or not 1 <= int(text) <= most:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
             raise ValueError(f"must be a whole number of seconds from 1 to {most}")
         return int(text)
 

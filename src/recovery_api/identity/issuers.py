@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast
 
 from recovery_api.fhir.json import Json, JsonObject
+from recovery_api.identity.actor import ROLES
 from recovery_api.identity.claims import MICROSECONDS, ClaimRefused
 from recovery_api.identity.endpoints import EndpointRefused, Endpoints
 from recovery_api.identity.keys import VerificationKey, verification_keys
@@ -105,7 +106,10 @@ class Issuers:
     """All the trusted issuers."""
 
     def __init__(self, trusted: Sequence[Trusted], endpoints: Endpoints, clock: Callable[[], int], scopes_of: Callable[[str], str]) -> None:
-        """As for Issuer, for each of them."""
+        """As for Issuer, for each of them. Raises ValueError where a role of ours that a setting names is none."""
+        for entry in trusted:
+            if unknown := set(entry.roles.values()) - ROLES.keys():
+                raise ValueError(f"RECOVERY_TRUSTED_ISSUERS maps to the unknown role {min(unknown)!r}; there are {', '.join(ROLES)}.")
         self._issuers = {entry.issuer: Issuer(entry, endpoints, clock, scopes_of) for entry in trusted}
 
     def find(self, name: Json) -> Issuer | None:

@@ -71,19 +71,11 @@ class KeyRing:
 
     def signing(self, algorithm: str = "ES256") -> SigningKey:
         """The newest key of the algorithm (ES256 or RS256), made now if there is none."""
-        return self._newest(algorithm) or self.rotate(algorithm)
+        return self._newest(algorithm) or self._made(algorithm, 1)
 
     def rotate(self, algorithm: str = "ES256") -> SigningKey:
-        """A new key that signs from now on; older ones still verify. Of processes that make the same one, one wins."""
-        self._read()
-        newest = self._newest(algorithm)
-        generation = newest.generation + 1 if newest else 1
-        _keep(self.folder / f"{algorithm.lower()}-{generation}.jwk", json.dumps(_generated(algorithm)).encode())
-        self._read()
-        made = self._newest(algorithm)
-        if made is None:
-            raise FileNotFoundError(f"The key that was made in {self.folder} is gone.")
-        return made
+        """A new key that signs from now on; older ones still verify. Where another process rotated already, its key is taken."""
+        return self._made(algorithm, self.signing(algorithm).generation + 1)
 
     def find(self, kid: str) -> VerificationKey | None:
         """The key that verifies what `kid` signed. One that another process has made since is found too."""
@@ -104,6 +96,11 @@ class KeyRing:
 
     def _newest(self, algorithm: str) -> SigningKey | None:
         return next((key for key in self._signing if key.algorithm == algorithm), None)
+
+    def _made(self, algorithm: str, generation: int) -> SigningKey:
+        _keep(self.folder / f"{algorithm.lower()}-{generation}.jwk", json.dumps(_generated(algorithm)).encode())
+        self._read()
+        return next(key for key in self._signing if key.algorithm == algorithm)
 
     def _read(self) -> None:
         self._changed = self.folder.stat().st_mtime_ns

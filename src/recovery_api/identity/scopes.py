@@ -71,7 +71,7 @@ class Scopes:
         roles: list[str] = []
         others: list[str] = []
         malformed: list[str] = []
-        for word in dict.fromkeys(text.split()):
+        for word in dict.fromkeys(filter(None, text.split(" "))):
             if word.startswith(ROLE_PREFIX):
                 roles.append(word.removeprefix(ROLE_PREFIX))
             elif word.partition("/")[0] not in CONTEXTS:
