@@ -15,6 +15,9 @@ from recovery_api.fhir.patch_value import NewValue, element_for, new_value, part
 from recovery_api.fhir.slots import Slot
 
 
+_LONGEST_PATH = 500
+
+
 class Operation(NamedTuple):
     """One operation of the patch: its number, and its parts by name."""
 
@@ -83,10 +86,12 @@ def _operation(number: int, parameter: Json) -> Operation:
     return operation._replace(kind=kind)
 
 
-def _find(document: JsonObject, operation: Operation, tree_of: str) -> list[Node]:
+def _find(document: JsonObject, operation: Operation, expression: str) -> list[Node]:
     type_ = str(document.get("resourceType"))
+    if len(expression) > _LONGEST_PATH:
+        raise operation.malformed(f"has a path of more than {_LONGEST_PATH} characters")
     try:
-        path = compile(tree_of, type_, located=True)
+        path = compile(expression, type_, located=True)
         return path.nodes(Scope(Env(), Node(type_, document)), [Node(type_, document)])
     except FhirPathError as error:
         raise operation.malformed(f"has a path that can't be used: {error}") from error

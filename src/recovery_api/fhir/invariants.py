@@ -1,7 +1,7 @@
 """The invariants of R4 (error severity): of the resource's type, its backbone elements and its data types, where they are present.
 
 Each type has a plan: its own rules, and which JSON members lead to other types' plans. Checking walks only what is there.
-A rule is broken when its expression is false; where FHIRPath gives nothing (dates of different precision), it is not.
+A rule is kept when its expression is true. Where FHIRPath gives nothing it is broken, as official validators have it, save for UNDECIDED.
 """
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -20,12 +20,23 @@ ELSEWHERE: Mapping[str, str] = {
 }
 """The error-severity invariants that are not run here, by key, and why."""
 
+UNDECIDED: Mapping[str, str] = {
+    "per-1": "2024-05 and 2024 overlap: R5 words it so that only a start after the end is wrong.",
+    "rng-2": "Bounds in different units can't be compared here.",
+    "mdd-1": "As per-1: moments of different precision.",
+    "inv-1": "As per-1: moments of different precision.",
+    "bdl-8": "An entry may have no fullUrl.",
+    "ras-2": "A prediction may have a qualitative risk and no probability.",
+}
+"""Rules that are kept where FHIRPath can't tell, by key, and why."""
+
 
 class Rule(NamedTuple):
-    """One invariant: where the test is False for a node, it is broken."""
+    """One invariant: where the test doesn't hold for a node, it is broken; `undecided` is what an answer of None means."""
 
     key: str
     human: str
+    undecided: bool
     holds: Callable[[Scope, list[Node]], bool | None]
 
 
@@ -91,8 +102,9 @@ def _enter(scope: Scope, value: Json, member: Member, place: Place, issues: list
 def _apply(rules: tuple[Rule, ...], scope: Scope, node: Node, place: Place, issues: list[Issue]) -> None:
     focus = [node]
     scope.context = node
-    for key, human, holds in rules:
-        if holds(scope, focus) is False:
+    for key, human, undecided, holds in rules:
+        answer = holds(scope, focus)
+        if answer is False or (answer is None and not undecided):
             issues.append(Issue("invariant", human, _text(place), key=key))
 
 
@@ -127,7 +139,7 @@ def _members(element: Element, placed: tuple[Rule, ...]) -> dict[str, Member]:
 
 @cache
 def _rule(rule: Invariant, types: tuple[str, ...]) -> Rule:
-    return Rule(rule.key, rule.human, _COMPILED.get(rule.key) or compile_condition(rule.expression, *types))
+    return Rule(rule.key, rule.human, rule.key in UNDECIDED, _COMPILED.get(rule.key) or compile_condition(rule.expression, *types))
 
 
 def _references_resolve(scope: Scope, focus: list[Node]) -> bool:

@@ -17,6 +17,13 @@ from recovery_api.fhir.json import Json, JsonObject
 Types: TypeAlias = frozenset[str] | None  # None: known only when run
 
 
+SELECTING = frozenset({
+    "all", "as", "contains", "count", "empty", "endsWith", "exists", "extension", "first", "hasValue", "is", "last", "not", "ofType",
+    "single", "skip", "startsWith", "tail", "take", "where",
+})  # fmt: skip
+"""The functions that may stand in the path of a patch: they select, in time that grows with the resource alone."""
+
+
 class Code(NamedTuple):
     """A compiled expression. A plain path also keeps where it starts and its steps, so that longer paths stay one walk."""
 
@@ -104,6 +111,8 @@ class Compiler:
         return _path(origin, (*steps, found[0][1]))
 
     def _variable(self, name: str) -> Code:
+        if self._located:
+            raise FhirPathError(f"%{name} can't be used to name a place.")
         match name:
             case "resource":
                 return Code(lambda scope, _: [scope.resource], frozenset({self._resource}) if self._resource != "Resource" else None)
@@ -123,6 +132,8 @@ class Compiler:
 
     def _call(self, focus: Code, name: str, arguments: list[Tree], this: Types) -> Code:
         run, count = focus.run, len(arguments)
+        if self._located and name not in SELECTING:
+            raise FhirPathError(f"'{name}' can't be used to name a place.")
         if name in LAMBDAS and count >= LAMBDAS[name].fewest:
             return self._lambda(focus, name, arguments, this)
         if name in {"is", "as", "ofType"} and count == 1:

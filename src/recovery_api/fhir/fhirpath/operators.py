@@ -45,9 +45,12 @@ def identity(node: Node) -> Hashable:
 
 def distinct(nodes: Nodes) -> Nodes:
     """The collection without repeated values."""
-    if len(nodes) < 2:  # noqa: PLR2004
+    if len(nodes) < 2:
         return nodes
-    return list({identity(node): node for node in reversed(nodes)}.values())[::-1]
+    found: dict[Hashable, Node] = {}
+    for node in nodes:
+        found.setdefault(identity(node), node)
+    return list(found.values())
 
 
 def same(one: Node, other: Node) -> bool | None:
@@ -105,7 +108,7 @@ def order(left: Nodes, right: Nodes) -> int | None:
         if one.type in temporal.TYPES or other.type in temporal.TYPES:
             return temporal.compare(mine, theirs)
         return (mine > theirs) - (mine < theirs)
-    if isinstance(mine, int | Decimal) and isinstance(theirs, int | Decimal):
+    if not isinstance(mine, bool) and isinstance(mine, int | Decimal) and isinstance(theirs, int | Decimal):
         return (mine > theirs) - (mine < theirs)
     if mine is None or theirs is None:
         return None

@@ -1,0 +1,6 @@
+"""The FHIRPath of every search parameter of R4, with the types it is for (`data/README.md` names the source)."""
+import gzip
+import json
+from pathlib import Path
+
+EXPRESSIONS: dict[str, list[str]] = json.loads(gzip.decompress((Path(__file__).parent / "data" / "search-expressions.json.gz").read_bytes()))
