@@ -67,7 +67,9 @@ class Oracle:
 
     def __init__(self, world: World, now: datetime, zone: tzinfo = UTC, creators: Mapping[tuple[str, str], str] | None = None) -> None:
         self.world, self.relations, self.creators = world, Relations(world, now, zone), creators or {}
+        self._opened: dict[tuple[Caller, str], bool] = {}
         self.rules: dict[str, Callable[[Caller, Resource], bool]] = {
+            "Composition": self._composition,
             "Appointment": self._appointment, "Binary": self._binary, "CareTeam": self._care_team, "Communication": self._communication,
             "Consent": self._consent, "DocumentReference": self._document, "Encounter": self._encounter, "Group": self._group,
             "Observation": self._observation, "Patient": self._patient, "Provenance": self._provenance,
@@ -94,8 +96,12 @@ class Oracle:
 
     def opened(self, caller: Caller, client: str) -> bool:
         """Whether the caller has a relationship to the client now, and no deny stands against it."""
-        if not client or self.relations.denied(caller, client, external=self.outside(caller)):
-            return False
+        if (caller, client) not in self._opened:
+            denied = not client or self.relations.denied(caller, client, external=self.outside(caller))
+            self._opened[caller, client] = not denied and self._related(caller, client)
+        return self._opened[caller, client]
+
+    def _related(self, caller: Caller, client: str) -> bool:
         if caller.role == "companion":
             return caller.fhir_user in self.relations.inside(client, COMPANION)
         if caller.role == "case-manager":
@@ -188,6 +194,13 @@ class Oracle:
         if self.outside(caller) and "authenticator" not in document:
             return False
         return opened or (written and self._kept_by(caller, document))
+
+    def _composition(self, caller: Caller, composition: Resource) -> bool:
+        opened = self.opened(caller, client_of(composition))
+        if local("note-type", "counseling-note") in codes(composition.get("type")):
+            return caller.role == "case-manager" and opened and self._is(caller, *references(composition.get("author")))
+        final = composition.get("status") in FINAL_NOTE
+        return opened and (final or not (caller.role == "client" or self.outside(caller)))
 
     def _binary(self, caller: Caller, binary: Resource) -> bool:
         context = reference(binary.get("securityContext"))

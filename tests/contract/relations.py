@@ -1,9 +1,10 @@
 """Who belongs to whom, by the words of world.md: care teams, supervision, delegation, consent. Plain Python over JSON resources."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
 from typing import Any
 
 from tests.callers import Caller
@@ -64,8 +65,15 @@ class Relations:
     now: datetime
     zone: tzinfo = UTC
 
-    def of(self, resource_type: str) -> Iterator[Resource]:
-        return (each for (kind, _), each in self.world.items() if kind == resource_type)
+    @cached_property
+    def _kinds(self) -> Mapping[str, list[Resource]]:
+        kinds: dict[str, list[Resource]] = {}
+        for (kind, _), each in self.world.items():
+            kinds.setdefault(kind, []).append(each)
+        return kinds
+
+    def of(self, resource_type: str) -> Sequence[Resource]:
+        return self._kinds.get(resource_type, ())
 
     def get(self, target: str) -> Resource | None:
         kind, _, id_ = target.partition("/")
