@@ -22,7 +22,7 @@ async def matches(writing: Writing, type: str, query: str) -> Sequence[Record]:
     pairs = parse_qsl(query, keep_blank_values=True)
     if not pairs:
         raise BadRequest(Issue("invalid", "Criteria are needed: search parameters that name one resource."))
-    where = condition(type, pairs, server.parameters, zone=server.zone, base_url=server.base)
+    where = condition(type, pairs, server.search)
     sight = server.grants.sight(actor, "s", server.clock())
     page = await writing.writer.seeing(sight).search(SearchQuery((type,), where, count=2))
     return page.records

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from recovery_api.fhir.definitions import Definitions
 from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.json import JsonObject, parse
-from recovery_api.fhir.search.parameters import ParameterTable
+from recovery_api.fhir.search.extract import Extractor
+from recovery_api.fhir.search.query import SearchContext
 from recovery_api.identity.actor import Actor
 from recovery_api.identity.keys import Signer
 from recovery_api.policy.grant import Grants
@@ -72,8 +72,8 @@ class Server:
     """All that interactions need; made once, in `app`."""
 
     store: Store
-    definitions: Definitions
-    parameters: ParameterTable
+    search: SearchContext
+    extract: Extractor
     matrix: Matrix
     grants: Grants
     links: Signer
@@ -83,6 +83,7 @@ class Server:
     base: str
     """The FHIR base URL, without a slash at its end."""
     zone: ZoneInfo
-    capability: JsonObject = field(repr=False)
+    capability: bytes = field(repr=False)
+    """The CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)
     """The interactions that each served type has."""

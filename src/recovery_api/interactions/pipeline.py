@@ -13,7 +13,6 @@ from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.create import create
 from recovery_api.interactions.delete import delete
 from recovery_api.interactions.history import history
-from recovery_api.interactions.operate import operate
 from recovery_api.interactions.patch import patch
 from recovery_api.interactions.read import read, vread
 from recovery_api.interactions.search import search
@@ -44,8 +43,6 @@ async def perform(server: Server, request: FhirRequest) -> FhirResult:
     """Do what is asked, in a transaction of its own. Raises FhirError."""
     if request.interaction == "batch":
         return await _bundle(server, request)
-    if request.interaction == "operation":
-        return await operate(server, request)
     if request.interaction in READS:
         sight = _sight(server, request)
         async with server.store.reader(sight) as reader:

@@ -1,14 +1,10 @@
 """What every write goes through, from the body that a caller sent to the version that is stored."""
-from collections.abc import Sequence
-
 from recovery_api.domain.sessions import SESSION_TYPE, STARTS, may_move
 from recovery_api.fhir.errors import BadRequest, Conflict, Forbidden, Issue, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.fhir.references import Kind, parse_reference, references
-from recovery_api.fhir.search.expression import IndexRow
-from recovery_api.fhir.search.extract import extract
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions import validate
 from recovery_api.interactions.context import FhirResult, Server
@@ -33,7 +29,7 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     about = facets(said, writing.server.matrix, writing.server.zone)
     await _check_references(writing, resource, about.client, None)
     body = dump(said)
-    await writing.writer.create(said["resourceType"], id, body, about, _rows(writing, said))
+    await writing.writer.create(said["resourceType"], id, body, about, writing.server.extract(said))
     writing.transaction.created[said["resourceType"], id] = said
     return _saved(writing, 201, said["resourceType"], id, 1, body)
 
@@ -49,7 +45,7 @@ async def replace(writing: Writing, current: Record, resource: JsonObject, metho
     _check_client(about, current)
     await _check_references(writing, resource, about.client, before)
     body = dump(said)
-    await writing.writer.update(current.type, current.id, current.version, body, about, _rows(writing, said), method=method)
+    await writing.writer.update(current.type, current.id, current.version, body, about, writing.server.extract(said), method=method)
     return _saved(writing, 200, current.type, current.id, version, body)
 
 
@@ -178,10 +174,6 @@ def found_already(writing: Writing, there: Record) -> FhirResult:
     """The answer of a conditional create that need not create."""
     body = there.body if writing.access.rows != "none" else None
     return FhirResult(200, body, there.version, there.last_updated, f"{there.reference}/_history/{there.version}", SAVED)
-
-
-def _rows(writing: Writing, said: JsonObject) -> Sequence[IndexRow]:
-    return extract(said, writing.server.parameters)
 
 
 def _saved(writing: Writing, status: int, type: str, id: str, version: int, body: bytes) -> FhirResult:

@@ -100,6 +100,8 @@ class Grants:
                 rules[type] = rule
             if row.leaves_out:
                 unseen[type] = self._left_out(type, row.leaves_out)
+            elif type == "Group":
+                unseen[type] = frozenset({"Group.member"})
         return Visibility(key=key, rules=MappingProxyType(rules), unseen=MappingProxyType(unseen), history=MappingProxyType(history))
 
     def _scoped(self, type: str, conditions: Sequence[Condition]) -> Expression:

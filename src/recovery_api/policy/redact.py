@@ -2,21 +2,13 @@
 from collections.abc import Collection, Sequence
 
 from recovery_api.fhir.json import JsonObject
-
-SUBSETTED: JsonObject = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
+from recovery_api.fhir.summary import subsetted
 
 
 def leave_out(resource: JsonObject, elements: Collection[str]) -> JsonObject:
     """The resource without these elements, tagged SUBSETTED (https://hl7.org/fhir/R4/search.html#elements)."""
     kept = {name: value for name, value in resource.items() if name.removeprefix("_") not in elements}
-    return tagged_subsetted(kept)
-
-
-def tagged_subsetted(resource: JsonObject) -> JsonObject:
-    """The resource with the tag that says that it is not whole."""
-    meta: JsonObject = resource.get("meta", {})
-    tags: Sequence[JsonObject] = [tag for tag in meta.get("tag", ()) if tag.get("code") != "SUBSETTED"]
-    return {**resource, "meta": {**meta, "tag": [*tags, SUBSETTED]}}
+    return subsetted(kept)
 
 
 def with_members(group: JsonObject, clients: Sequence[str]) -> JsonObject:

@@ -9,6 +9,7 @@ from recovery_api.fhir.errors import BadRequest, FhirError, Unauthorized
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.pipeline import perform
+from recovery_api.operations import operate
 from recovery_api.routers.asgi import Receive, Scope, Send
 from recovery_api.routers.negotiation import check_accept, check_format, prefer
 from recovery_api.interactions.target import Target, pairs, target
@@ -69,7 +70,8 @@ class FhirEndpoint:
             query, content = query + _presentation(pairs(content.decode("latin-1")))[0], b""
         if actor is None:
             return FhirResult(200, self._server.capability)
-        return await perform(self._server, _request(asked, actor, query, content, content_type, headers, wishes))
+        request = _request(asked, actor, query, content, content_type, headers, wishes)
+        return await (operate if asked.interaction == "operation" else perform)(self._server, request)
 
 
 def _request(

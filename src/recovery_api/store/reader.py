@@ -30,6 +30,10 @@ class Reader:
         self.statements = statements
         self.visibility = visibility
 
+    def seeing(self, visibility: Visibility) -> "Reader":
+        """The same connection, and transaction if there is one, seen through another visibility."""
+        return Reader(self.connection, self.statements, visibility)
+
     async def read(self, type: str, id: str) -> Record | None:
         """The current version."""
         visibility = self.visibility
@@ -37,7 +41,7 @@ class Reader:
         return await self._one(statement, {"id": id})
 
     async def vread(self, type: str, id: str, version: int) -> Record | None:
-        """One version, current or superseded, judged by what it says itself; None for a deletion."""
+        """One version, current or superseded, judged by what it says itself; a deletion has no body."""
         statement = self.statements.get(("vread", type, self.visibility.key), lambda: self._version(type))
         return await self._one(statement, {"id": id, "version": version})
 
@@ -125,7 +129,7 @@ class Reader:
 
         old = [history.c[name] for name in Record._fields]
         both = union_all(
-            select(*COLUMNS).where(*of(resource)), select(*old).where(*of(history), history.c.body.is_not(None))
+            select(*COLUMNS).where(*of(resource)), select(*old).where(*of(history))
         )
         return self.statements.compiled(both)
 

@@ -1,0 +1,97 @@
+"""history of an instance, a type or the system (https://hl7.org/fhir/R4/http.html#history)."""
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from recovery_api.fhir.bundle import bundle, history_entry
+from recovery_api.fhir.errors import BadRequest, Issue, NotFound
+from recovery_api.fhir.instants import instant
+from recovery_api.fhir.json import load
+from recovery_api.fhir.search.dates import implicit_range
+from recovery_api.interactions.context import FhirResult
+from recovery_api.interactions.pages import PARAMETER, seal, unseal
+from recovery_api.interactions.present import present
+from recovery_api.interactions.unit import Reading
+from recovery_api.policy.decide import allowed_types
+from recovery_api.store.history import HistoryCursor, HistoryPage, HistoryQuery, read_history
+from recovery_api.store.records import Record
+
+MOST = 1_000
+STATUS = {"POST": "201 Created", "PUT": "200 OK", "PATCH": "200 OK", "DELETE": "204 No Content"}
+
+
+async def history(reading: Reading) -> FhirResult:
+    """The versions that the caller may see, newest first. Raises NotFound for an instance of which they may see none."""
+    request, server = reading.request, reading.server
+    pairs, cursor = _asked(reading)
+    query = _query(reading, pairs, cursor)
+    page = await (_judged(reading, query) if _judges(reading) else read_history(reading.reader, query))
+    if request.id is not None and not page.total and query.since is None and query.at is None:
+        raise NotFound
+    links = [("self", _link(reading, pairs))]
+    if page.next is not None:
+        links.append(("next", _link(reading, [(PARAMETER, seal(server.links, request.actor, [pairs, list(page.next)]))])))
+    entries = [await _entry(reading, record) for record in page.records]
+    return FhirResult(200, bundle("history", entries, total=page.total, links=links, id=server.new_id(), updated=instant(server.clock())))
+
+
+def _asked(reading: Reading) -> tuple[list[tuple[str, str]], HistoryCursor | None]:
+    query = reading.request.query
+    sealed = [value for name, value in query if name == PARAMETER]
+    if not sealed:
+        return list(query), None
+    pairs, cursor = unseal(reading.server.links, reading.request.actor, sealed[0])
+    return [(name, value) for name, value in pairs], HistoryCursor(*cursor)
+
+
+def _query(reading: Reading, pairs: Sequence[tuple[str, str]], cursor: HistoryCursor | None) -> HistoryQuery:
+    request, server = reading.request, reading.server
+    types = (request.type,) if request.type else tuple(allowed_types(server.matrix, request.actor, "s"))
+    query = HistoryQuery(types, request.id, cursor=cursor)
+    for name, value in pairs:
+        try:
+            match name:
+                case "_count" if value.isascii() and value.isdigit():
+                    query = query._replace(count=max(1, min(int(value[:9]), MOST)))
+                case "_since":
+                    if "T" not in value:
+                        raise ValueError("is not an instant")
+                    query = query._replace(since=implicit_range(value.replace(" ", "+"), server.zone).low)
+                case "_at":
+                    query = query._replace(at=tuple(implicit_range(value.replace(" ", "+"), server.zone)))
+                case "_count":
+                    raise ValueError("is not a number")
+                case _:
+                    raise BadRequest(Issue("not-supported", f"The parameter '{name[:64]}' is unknown in a history."))
+        except ValueError:
+            raise BadRequest(Issue("value", f"The parameter '{name}' has a value that it can't have.")) from None
+    return query
+
+
+def _judges(reading: Reading) -> bool:
+    """Whether versions must be judged one by one, because the token's scopes are granular."""
+    request = reading.request
+    return request.interaction == "history-instance" and reading.server.grants.is_granular(request.actor, "r", request.type or "")
+
+
+async def _judged(reading: Reading, query: HistoryQuery) -> HistoryPage:
+    page = await read_history(reading.reader, query._replace(count=MOST))
+    grants, actor = reading.server.grants, reading.request.actor
+    seen = [one for one in page.records if one.body is not None and grants.admits(actor, "r", load(one.body), one.client)]
+    return HistoryPage(seen, len(seen), None)
+
+
+async def _entry(reading: Reading, record: Record) -> bytes:
+    server = reading.server
+    deleted = record.body is None
+    body = None if deleted else await present(server, reading.request.actor, reading.reader, record)
+    url = record.type if record.method == "POST" else record.reference
+    return history_entry(
+        f"{server.base}/{record.reference}", body, record.method, url, STATUS[record.method], f'W/"{record.version}"', instant(record.last_updated)
+    )
+
+
+def _link(reading: Reading, pairs: Sequence[tuple[str, str]]) -> str:
+    request = reading.request
+    path = "/".join(part for part in (request.type, request.id, "_history") if part)
+    said = urlencode(pairs, safe=":,|/$")
+    return f"{reading.server.base}/{path}{'?' if said else ''}{said}"

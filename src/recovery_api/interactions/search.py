@@ -1,0 +1,125 @@
+"""search over a type, a compartment or the system (https://hl7.org/fhir/R4/http.html#search).
+
+A searchset is put together from stored bytes. The `self` link says what was done, the `next` link holds all that it needs.
+"""
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from recovery_api.fhir.bundle import bundle, entry, outcome_entry
+from recovery_api.fhir.compartment import compartment_expression
+from recovery_api.fhir.errors import BadRequest, Issue
+from recovery_api.fhir.instants import instant
+from recovery_api.fhir.json import dump, load
+from recovery_api.fhir.outcome import outcome
+from recovery_api.fhir.search.expression import Expression, Own, both, either
+from recovery_api.fhir.search.parse import parse
+from recovery_api.fhir.search.query import Pair, Query
+from recovery_api.fhir.summary import summarized, with_elements
+from recovery_api.interactions.context import FhirResult
+from recovery_api.interactions.pages import PARAMETER, seal, unseal
+from recovery_api.interactions.present import is_whole, present
+from recovery_api.interactions.unit import Reading
+from recovery_api.policy.decide import allowed_types, decide
+from recovery_api.store.records import Record
+from recovery_api.store.search import Cursor, Include, Page, SearchQuery, SortKey
+
+
+class Asked(NamedTuple):
+    """A search as a page link carries it on."""
+
+    pairs: tuple[Pair, ...]
+    lenient: bool
+    cursor: Cursor | None = None
+
+
+async def search(reading: Reading) -> FhirResult:
+    """A searchset of what matches and the caller may see."""
+    request, server = reading.request, reading.server
+    asked = _asked(reading)
+    query = _query(reading, asked)
+    where = _within(reading, query)
+    wanted = SearchQuery(
+        types=query.types,
+        where=where,
+        sort=tuple(SortKey(key.parameter.name, key.descending) for key in query.sort),
+        count=query.count,
+        cursor=asked.cursor,
+        want_total=query.total in {"accurate", "estimate"},
+        includes=tuple(Include(*one) for one in query.includes),
+        behind_horizon=any(name.startswith("_lastUpdated") for name, _ in query.applied)
+        or any(key.parameter.code == "_lastUpdated" for key in query.sort),
+    )
+    if query.summary == "count" or query.count == 0:
+        page = Page((), total=await reading.reader.count(wanted))
+    else:
+        page = await reading.reader.search(wanted)
+    links = [("self", _link(reading, query.applied))]
+    if page.next is not None:
+        links.append(("next", _link(reading, [(PARAMETER, seal(server.links, request.actor, [list(asked.pairs), asked.lenient, list(page.next)]))])))
+    entries = [await _entry(reading, query, record, "match") for record in page.records]
+    entries += [await _entry(reading, query, record, "include") for record in page.included]
+    if query.ignored:
+        entries.append(outcome_entry(_ignored(query)))
+    total = None if query.total == "none" else page.total
+    return FhirResult(200, bundle("searchset", entries, total=total, links=links, id=server.new_id(), updated=instant(server.clock())))
+
+
+def _asked(reading: Reading) -> Asked:
+    request = reading.request
+    sealed = [value for name, value in request.query if name == PARAMETER]
+    if not sealed:
+        return Asked(request.query, request.prefer.handling == "lenient")
+    if len(request.query) > 1:
+        raise BadRequest(Issue("invalid", f"{PARAMETER} stands alone: the link holds all of the search."))
+    pairs, lenient, cursor = unseal(reading.server.links, request.actor, sealed[0])
+    snapshot, sorted_by, id, type = cursor
+    return Asked(tuple((name, value) for name, value in pairs), lenient, Cursor(snapshot, tuple(sorted_by), id, type))
+
+
+def _query(reading: Reading, asked: Asked) -> Query:
+    request, server = reading.request, reading.server
+    if request.type is not None:
+        return parse(request.type, asked.pairs, server.search, lenient=asked.lenient)
+    named = [value for name, value in asked.pairs if name == "_type"]
+    if named:
+        query = parse(None, asked.pairs, server.search, lenient=asked.lenient)
+        for type in query.types:
+            decide(server.matrix, request.actor, type, "s")
+        return query
+    types = allowed_types(server.matrix, request.actor, "s")
+    return parse(None, (("_type", ",".join(types)), *asked.pairs), server.search, lenient=asked.lenient)
+
+
+def _within(reading: Reading, query: Query) -> Expression:
+    if reading.request.compartment is None:
+        return query.where
+    kind, id = reading.request.compartment
+    members = either(*(both(Own("type", "=", type), compartment_expression(kind, id, type, reading.server.search.table)) for type in query.types))
+    return both(query.where, members)
+
+
+def _link(reading: Reading, pairs: Sequence[Pair]) -> str:
+    request = reading.request
+    path = "/".join(part for part in (*(request.compartment or ()), request.type or ("*" if request.compartment else "")) if part)
+    said = urlencode(pairs, safe=":,|/$")
+    return f"{reading.server.base}{'/' if path else ''}{path}{'?' if said else ''}{said}"
+
+
+async def _entry(reading: Reading, query: Query, record: Record, mode: str) -> bytes:
+    server, actor = reading.server, reading.request.actor
+    body = record.body or b""
+    if not is_whole(server, actor, record.type):
+        body = await present(server, actor, reading.reader, record)
+    if query.elements and mode == "match":
+        body = dump(with_elements(load(body), query.elements))
+    elif query.summary != "false":
+        body = dump(summarized(load(body), query.summary))
+    return entry(f"{server.base}/{record.reference}", body, mode)
+
+
+def _ignored(query: Query) -> bytes:
+    said: list[Any] = [
+        Issue("not-supported", f"The parameter '{name}' is unknown here and was ignored.", severity="warning") for name, _ in query.ignored
+    ]
+    return dump(outcome(said))

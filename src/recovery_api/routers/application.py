@@ -1,0 +1,20 @@
+"""The whole ASGI application: the FHIR base answers below `/fhir`, FastAPI answers everything else."""
+from recovery_api.routers.asgi import App, Receive, Scope, Send
+
+BASE = "/fhir"
+
+
+class Application:
+    """Sends each request to the one of two applications whose path it has."""
+
+    def __init__(self, fhir: App, rest: App) -> None:
+        """`fhir` gets paths as the client sent them, with the base as `root_path`; `rest` gets the lifespan too."""
+        self._fhir = fhir
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope."""
+        if scope["type"] == "http" and (scope["path"].startswith(f"{BASE}/") or scope["path"] == BASE):
+            scope["root_path"] = BASE
+            return await self._fhir(scope, receive, send)
+        return await self._rest(scope, receive, send)
