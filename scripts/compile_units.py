@@ -27,7 +27,8 @@ def main() -> None:
             definition = "" if unit.get("isArbitrary") == "yes" and _unit(unit) == "1" else f"{_value(unit)} {_unit(unit)}"
             (metric if unit.get("isMetric") == "yes" else fixed)[unit.attrib["Code"]] = definition
     facts = {"source": f"UCUM {root.get('version')}, Regenstrief Institute, https://ucum.org/license", "prefixes": prefixes}
-    lines = [f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)}" for name, value in (facts | {"metric": metric, "fixed": fixed}).items()]
+    facts |= {"metric": metric, "fixed": fixed}
+    lines = [f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()]
     TARGET.write_text("{" + ",\n".join(lines) + "}\n")
 
 

@@ -56,7 +56,10 @@ class Resolved:
 
 
 def _leaves(found: tuple[Leaf, ...]) -> list[list[Any]]:
-    return [[[[*step] if step.key else step.member for step in leaf.steps], leaf.type, *([leaf.target] if leaf.target else [])] for leaf in found]
+    return [
+        [[[*step] if step.key else step.member for step in leaf.steps], leaf.type, *([leaf.target] if leaf.target else [])]
+        for leaf in found
+    ]
 
 
 def leaves_from(compact: list[list[Any]]) -> tuple[Leaf, ...]:
@@ -170,7 +173,9 @@ def _facts(leaf: Leaf, base: str, types: Mapping[str, JsonObject]) -> list[Any] 
     return facts
 
 
-def _systems(leaf: Leaf, base: str, types: Mapping[str, JsonObject], codes: Mapping[str, Mapping[str, list[str]]]) -> str | dict[str, str] | None:
+def _systems(
+    leaf: Leaf, base: str, types: Mapping[str, JsonObject], codes: Mapping[str, Mapping[str, list[str]]]
+) -> str | dict[str, str] | None:
     facts = _facts(leaf, base, types)
     bound = codes.get(facts[6] or "") if facts else None
     if not bound:

@@ -6,9 +6,9 @@ payloads and attachments of plain text, Markdown or HTML; not the displays of co
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
-from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.search.text import without_markup, words
 
 _WRITTEN = frozenset(
@@ -23,22 +23,23 @@ _DEEPEST = 12
 
 def narrative_words(resource: JsonObject) -> list[str]:
     """The words of the narrative."""
-    text = resource.get("text")
-    return words(without_markup(text.get("div", ""))) if isinstance(text, dict) else []
+    return words(_narrative(resource))
 
 
 def content_words(resource: JsonObject) -> list[str]:
     """The words of the narrative and of all that people wrote."""
     if resource["resourceType"] == "Binary":
         return words(_attached(resource))
-    found = list(_written(resource, 0))
-    text = resource.get("text")
-    if isinstance(text, dict):
-        found.append(without_markup(text.get("div", "")))
-    return words(" ".join(found)) if found else []
+    return words(" ".join([*_written(resource, 0), _narrative(resource)]))
+
+
+def _narrative(resource: JsonObject) -> str:
+    text: Json = resource.get("text")
+    return without_markup(text.get("div", "")) if text else ""
 
 
 def _written(element: Mapping[str, Any], depth: int) -> Iterator[str]:
+    value: Json
     for member, value in element.items():
         if member in _SKIPPED:
             continue
@@ -47,13 +48,14 @@ def _written(element: Mapping[str, Any], depth: int) -> Iterator[str]:
                 yield value
             elif member == "data":
                 yield _attached(element)
-        elif type(value) is dict or type(value) is list:
-            for item in value if type(value) is list else (value,):
-                if type(item) is dict and depth < _DEEPEST:
-                    if member in _ANNOTATED and type(item.get("text")) is str:
-                        yield item["text"]
-                    yield from _written(item, depth + 1)
-                elif type(item) is str and member in _WRITTEN:
+        elif isinstance(value, dict | list):
+            for item in cast(list[Json], value) if isinstance(value, list) else [cast(Json, value)]:
+                if isinstance(item, dict) and depth < _DEEPEST:
+                    below = cast(JsonObject, item)
+                    if member in _ANNOTATED and "text" in below:
+                        yield below["text"]
+                    yield from _written(below, depth + 1)
+                elif isinstance(item, str) and member in _WRITTEN:
                     yield item
 
 

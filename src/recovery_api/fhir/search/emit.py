@@ -6,10 +6,10 @@ https://hl7.org/fhir/R4/search.html#ptypes.
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.search.dates import Range, implicit_range
 from recovery_api.fhir.search.decimals import as_float
 from recovery_api.fhir.search.expression import FOREVER, IndexRow, param_number
@@ -20,7 +20,9 @@ from recovery_api.fhir.search.units import CANONICAL, CURRENCIES, UCUM, canonica
 Emit: TypeAlias = Callable[[Any, list[IndexRow]], None]
 Systems: TypeAlias = str | Mapping[str, str]
 
-_row = partial(tuple.__new__, IndexRow)  # half the time of IndexRow(...)
+RowValues: TypeAlias = tuple[int | float | str | None, ...]
+"""The columns of an IndexRow, in order."""
+_row = cast(Callable[[RowValues], IndexRow], partial(tuple.__new__, IndexRow))  # pyright: ignore[reportUnknownMemberType] - half the time of IndexRow(...)
 
 
 def token(name: str, leaf_type: str, systems: Systems = "") -> Emit:
@@ -37,12 +39,14 @@ def token(name: str, leaf_type: str, systems: Systems = "") -> Emit:
             return lambda point, rows: _token(plain, "", point.get("value"), rows)
         case "boolean":
             return lambda value, rows: _token(plain, "", "true" if value else "false", rows)
-        case "code" if isinstance(systems, Mapping):
-            return lambda code, rows: _token(plain, systems.get(code, ""), code, rows)
         case "code":
-            return lambda code, rows: _token(plain, systems, code, rows)
+            return partial(_coded, plain, systems)
         case _:
             return lambda value, rows: _token(plain, "", value, rows)
+
+
+def _coded(plain: int, systems: Systems, code: str, rows: list[IndexRow]) -> None:
+    _token(plain, systems if isinstance(systems, str) else systems.get(code, ""), code, rows)
 
 
 def _token(param: int, system: str, value: str | None, rows: list[IndexRow]) -> None:
@@ -120,8 +124,10 @@ def string(name: str, leaf_type: str) -> Emit:
             return text
 
 
-def _listed(value: Any) -> list[Any]:
-    return [] if value is None else value if isinstance(value, list) else [value]
+def _listed(value: Json) -> list[Json]:
+    if value is None:
+        return []
+    return cast(list[Json], value) if isinstance(value, list) else [value]
 
 
 def uri(name: str, leaf_type: str) -> Emit:

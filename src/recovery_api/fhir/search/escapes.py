@@ -8,7 +8,8 @@ def split(text: str, separator: str, most: int = -1) -> list[str]:
     """The parts between unescaped separators, escapes kept; at most `most` + 1 parts where that is not negative."""
     if "\\" not in text:
         return text.split(separator, most)
-    parts, start, place = [], 0, 0
+    parts: list[str] = []
+    start = place = 0
     while place < len(text):
         if text[place] == "\\":
             place += 2

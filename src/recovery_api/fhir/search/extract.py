@@ -3,18 +3,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.search import emit
 from recovery_api.fhir.search.content import content_words, narrative_words
-from recovery_api.fhir.search.emit import Emit
+from recovery_api.fhir.search.emit import Emit, RowValues
 from recovery_api.fhir.search.expression import IndexRow, param_number
 from recovery_api.fhir.search.parameters import Component, ParameterTable, SearchParameter
 from recovery_api.fhir.search.paths import Leaf, Step
 
-_new_row = partial(tuple.__new__, IndexRow)
+_new_row = cast(Callable[[RowValues], IndexRow], partial(tuple.__new__, IndexRow))  # pyright: ignore[reportUnknownMemberType]
 
 
 @dataclass(slots=True)
@@ -39,9 +39,7 @@ class Extractor:
         if plan is None:
             plan = self._plans[type_] = self._compile(type_)
         rows: list[IndexRow] = []
-        for each in plan.emits:
-            each(resource, rows)
-        _walk(resource, plan.members, rows)
+        _visit(resource, plan, rows)
         return list(dict.fromkeys(rows))
 
     def _compile(self, type_: str) -> _Plan:
@@ -100,27 +98,25 @@ class Extractor:
         def gather(element: JsonObject) -> list[IndexRow]:
             rows: list[IndexRow] = []
             for member, below in members:
-                if (value := element.get(member)) is not None:
-                    _visit(value, below, rows)
+                if member in element:
+                    _visit(element[member], below, rows)
             return [row for row in rows if row[0] == plain]
 
         return gather
 
 
-def _walk(element: JsonObject, members: Mapping[str, _Plan], rows: list[IndexRow]) -> None:
-    for member, value in element.items():
-        below = members.get(member)
-        if below is not None:
-            _visit(value, below, rows)
-
-
-def _visit(value: Any, plan: _Plan, rows: list[IndexRow]) -> None:
-    for item in value if type(value) is list else (value,):
+def _visit(value: Json, plan: _Plan, rows: list[IndexRow]) -> None:
+    items = cast(list[Json], value) if type(value) is list else (value,)
+    emits, members = plan.emits, plan.members
+    for item in items:
         if item is not None:
-            for each in plan.emits:
+            for each in emits:
                 each(item, rows)
-            if plan.members:
-                _walk(item, plan.members, rows)
+            if members:
+                for member, inner in item.items():
+                    below = members.get(member)
+                    if below is not None:
+                        _visit(inner, below, rows)
 
 
 def _place(plan: _Plan, steps: tuple[Step, ...], what: Emit) -> None:

@@ -9,11 +9,11 @@ from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.fhir.search.escapes import split, unescaped
 from recovery_api.fhir.search.expression import (
     EVERYTHING,
-    NOTHING,
     Chain,
     Expression,
     Has,
     Not,
+    Or,
     Own,
     Row,
     RowColumn,
@@ -166,10 +166,13 @@ class _Lowering:
         if not all(parts):
             self._refuse("a value between commas is empty.")
         try:
-            found = either(*(self._one(parameter, modifier, part) for part in parts))
+            found = self._one(parameter, modifier, value) if len(parts) == 1 else self._any(parameter, modifier, parts)
         except ValueError as reason:
             self._refuse(f"{reason}.")
         return Not(found) if modifier in ("not", "not-in") else found
+
+    def _any(self, parameter: SearchParameter, modifier: str, parts: list[str]) -> Expression:
+        return either(*(self._one(parameter, modifier, part) for part in parts))
 
     def _present(self, parameter: SearchParameter) -> Expression:
         match parameter.column:
@@ -265,10 +268,11 @@ class _Lowering:
         if type_ not in allowed:
             self._refuse(f"':{modifier}' needs a reference to one of: {', '.join(allowed) or 'none'}.", "not-supported")
         part_of = f"{type_}.{_HIERARCHIES[type_]}"
-        one: Expression = Own("id", "=", found.id)
-        level, levels = one, [one]
+        level: Expression = Own("id", "=", found.id)
+        levels: list[Expression] = [level]
         for _ in range(LEVELS - 1):
-            level = Chain(part_of, ((type_, level),)) if modifier == "below" else Has(type_, part_of, level)
+            below = modifier == "below"
+            level = Chain(part_of, ((type_, level),)) if below else Has(type_, part_of, level)
             levels.append(level)
         return either(*(Chain(row, ((type_, either(*levels)),)) for row in parameter.rows))
 
@@ -323,5 +327,5 @@ class _Lowering:
 
 def _rows(parameter: SearchParameter, alternatives: Iterable[values.Tests], modifier: str = "") -> Expression:
     """Some row of the parameter passes one of the alternatives."""
-    found = [Row(row + modifier, tests) for row in parameter.rows for tests in alternatives]
-    return either(*found) if found else NOTHING
+    found = tuple(Row(row + modifier, tests) for row in parameter.rows for tests in alternatives)
+    return found[0] if len(found) == 1 else Or(found)

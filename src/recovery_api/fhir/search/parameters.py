@@ -98,6 +98,7 @@ class ParameterTable:
         """
         self._facts = compiled()["types"]
         self.types: tuple[str, ...] = tuple(sorted(self._facts if types is None else types))
+        self._served = frozenset(self.types)
         self._clients = clients
         self._custom = _by_base(custom, self.types)
         self._known: dict[str, Mapping[str, SearchParameter]] = {}
@@ -108,14 +109,14 @@ class ParameterTable:
         """All parameters of a type by their code, internal ones too. Raises KeyError for a type that is not served."""
         found = self._known.get(type_)
         if found is None:
-            if type_ not in self.types:
+            if type_ not in self._served:
                 raise KeyError(type_)
             found = self._known[type_] = self._of(type_)
         return found
 
     def find(self, type_: str, code: str) -> SearchParameter | None:
         """The parameter that a caller may name."""
-        found = self[type_].get(code) if type_ in self.types else None
+        found = self[type_].get(code) if type_ in self._served else None
         return None if found is None or found.internal else found
 
     def named(self, name: str) -> SearchParameter:
@@ -237,6 +238,13 @@ def _by_base(definitions: Iterable[JsonObject], types: Collection[str]) -> Mappi
 def compiled() -> JsonObject:
     """`definitions/compiled/search.json`: types → codes → facts, compartments → types → codes."""
     return _compiled("search")
+
+
+def shipped() -> list[JsonObject]:
+    """The product's own SearchParameter resources, `definitions/SearchParameter-*.json`."""
+    folder = files("recovery_api").joinpath("definitions")
+    names = sorted(file.name for file in folder.iterdir() if file.name.startswith("SearchParameter-"))
+    return [msgspec.json.decode(folder.joinpath(name).read_bytes()) for name in names]
 
 
 def _compiled(name: str) -> JsonObject:

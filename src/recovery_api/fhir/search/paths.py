@@ -117,7 +117,8 @@ class _Reader:
     def _where(self, found: list[Leaf]) -> list[Leaf]:
         member = self._next()
         if member == "resolve":
-            self._next("("), self._next(")"), self._next("is")
+            for expected in ("(", ")", "is"):
+                self._next(expected)
             target = self._next()
             return [leaf._replace(target=target) for leaf in found]
         if member == "hasExtension":

@@ -1,6 +1,6 @@
 """A parsed search: what the store is asked, and how the answer is to look."""
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -29,10 +29,11 @@ class SearchContext:
     clock: Callable[[], int]
     """Microseconds since the epoch, UTC."""
 
-    @property
-    def frame(self) -> Frame:
-        """What values are read against."""
-        return Frame(self.base_url, self.zone, self.clock)
+    frame: Frame = field(init=False)
+    """The last three, for reading values."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame", Frame(self.base_url, self.zone, self.clock))
 
 
 class SortKey(NamedTuple):

@@ -10,7 +10,8 @@ from recovery_api.fhir.search.parameters import SearchParameter
 from recovery_api.fhir.search.query import DEFAULT_COUNT, MOST_COUNT, Include, Pair, Query, SearchContext, SortKey, Summary, Total
 
 RESULT_PARAMETERS = frozenset({"_sort", "_count", "_total", "_summary", "_elements", "_include", "_revinclude"})
-SORTED = frozenset({"token", "string", "date", "number", "quantity", "reference", "uri"})
+SORTED = frozenset({"token", "string", "date", "number", "reference", "uri"})
+"""The kinds that can be sorted by; quantities stand in the index in several units, and can't."""
 MOST_INCLUDES, MOST_SORT_KEYS = 50, 5
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 

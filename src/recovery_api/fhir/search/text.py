@@ -17,8 +17,12 @@ _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORE
 def normalised(text: str) -> str:
     """The text without case, accents and surplus white space, in at most 300 characters."""
     if not text.isascii():
-        text = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign)).casefold()
+        text = _folded(text)
     return " ".join(text.lower().split())[:LONGEST]
+
+
+def _folded(text: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign)).casefold()
 
 
 def bounded(text: str) -> str:
@@ -28,7 +32,9 @@ def bounded(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The distinct normalised words of a text, in order, at most 5,000 of them."""
-    folded = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign)).casefold()
+    if not text or text.isspace():
+        return []
+    folded = text.lower() if text.isascii() else _folded(text)
     return list(dict.fromkeys(word[:LONGEST] for word in _WORD.findall(folded)))[:MOST_WORDS]
 
 

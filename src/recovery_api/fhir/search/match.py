@@ -1,0 +1,161 @@
+"""The meaning of an expression, in memory: what the store's SQL must equal.
+
+Covers what queries are lowered to; the nodes of policy have their meaning in the store and in the tests' own oracle.
+"""
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, Protocol
+
+from recovery_api.fhir.search.expression import (
+    And,
+    Bind,
+    Chain,
+    Comparison,
+    Expression,
+    Has,
+    IndexRow,
+    Not,
+    Or,
+    Own,
+    Row,
+    Test,
+    param_number,
+)
+from recovery_api.fhir.search.parameters import ParameterTable, SearchParameter
+
+
+@dataclass(frozen=True)
+class View:
+    """A resource as search sees it: its index rows and its own columns."""
+
+    type: str
+    id: str
+    rows: Sequence[IndexRow]
+    client: str = ""
+    last_updated: int = 0
+    kind: str = ""
+    released: bool = False
+    creator: str = ""
+    by_number: Mapping[int, list[IndexRow]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        by_number: dict[int, list[IndexRow]] = {}
+        for row in self.rows:
+            by_number.setdefault(row.param, []).append(row)
+        object.__setattr__(self, "by_number", by_number)
+
+
+class World(Protocol):
+    """All resources that the caller may read, for Chain and Has."""
+
+    @property
+    def table(self) -> ParameterTable:
+        """The search parameters."""
+        ...
+
+    def get(self, type_: str, id_: str) -> View | None:
+        """The resource of the type and id."""
+        ...
+
+    def of(self, type_: str) -> Iterable[View]:
+        """All resources of the type."""
+        ...
+
+
+class Resources:
+    """A World of given resources."""
+
+    def __init__(self, table: ParameterTable, views: Iterable[View]) -> None:
+        self._table = table
+        self._views = {(view.type, view.id): view for view in views}
+
+    @property
+    def table(self) -> ParameterTable:
+        return self._table
+
+    def get(self, type_: str, id_: str) -> View | None:
+        return self._views.get((type_, id_))
+
+    def of(self, type_: str) -> Iterable[View]:
+        return [view for view in self._views.values() if view.type == type_]
+
+
+def _extends(column: str, value: str) -> bool:
+    return value.startswith(column)
+
+
+_COMPARE: Mapping[Comparison, Any] = {
+    "=": eq,
+    "!=": ne,
+    "<": lt,
+    "<=": le,
+    ">": gt,
+    ">=": ge,
+    "prefix": str.startswith,
+    "contains": str.__contains__,
+    "extends": _extends,
+}
+
+
+def match(expression: Expression, view: View, world: World) -> bool:
+    """Whether the expression holds of the resource. Raises TypeError for a node or a value that only policy knows."""
+    match expression:
+        case And(parts):
+            return all(match(part, view, world) for part in parts)
+        case Or(parts):
+            return any(match(part, view, world) for part in parts)
+        case Not(part):
+            return not match(part, view, world)
+        case Row(param, tests):
+            return any(all(_passes(test, row) for test in tests) for row in view.by_number.get(param_number(param), ()))
+        case Own(column, comparison, value):
+            return _COMPARE[comparison](getattr(view, column), _closed(value))
+        case Chain(param, targets):
+            wanted = dict(targets)
+            return any(
+                type_ in wanted and (target := world.get(type_, id_)) is not None and match(wanted[type_], target, world)
+                for type_, id_ in _aims(param, view, world)
+            )
+        case Has(type_, param, where):
+            return any(
+                (view.type, view.id) in _aims(param, source, world) and match(where, source, world) for source in world.of(type_)
+            )
+        case _:
+            raise TypeError(f"{type(expression).__name__} has no meaning without relations")
+
+
+def _passes(test: Test, row: IndexRow) -> bool:
+    column = getattr(row, test.column)
+    return column is not None and _COMPARE[test.comparison](column, _closed(test.value))
+
+
+def _closed(value: object) -> object:
+    if isinstance(value, Bind):
+        raise TypeError(f"the value {value.name} is still open")
+    return value
+
+
+def _aims(param: str, view: View, world: World) -> list[tuple[str, str]]:
+    """The (type, id) pairs that a reference parameter of the resource points at."""
+    found = [(row.system, row.value) for row in view.by_number.get(param_number(param), ()) if row.system and row.value]
+    if world.table.named(param).column == "client" and view.client:
+        found.append(("Patient", view.client))
+    return found
+
+
+_KEYS: Mapping[str, str] = {"string": "value", "token": "value", "reference": "value", "uri": "value"}
+
+
+def sort_value(parameter: SearchParameter, view: View, *, descending: bool = False) -> str | float | int | None:
+    """What `_sort` goes by: the smallest value (descending: the largest) of the parameter's rows; None, which comes last, without."""
+    if parameter.column == "id":
+        return view.id
+    if parameter.column == "last_updated":
+        return view.last_updated
+    column = _KEYS.get(parameter.kind, "low")
+    found = [getattr(row, column) for row in view.by_number.get(param_number(parameter.rows[0]), ())]
+    if parameter.column == "client" and view.client:
+        found.append(view.client)
+    kept = [value for value in found if value is not None]
+    return (max if descending else min)(kept, default=None)
