@@ -2,7 +2,6 @@
 
 The migrations run once for each kind of database and process; every further database is a clone of that template.
 """
-import asyncio
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -102,7 +101,7 @@ def migrated(databases: Databases) -> str:
     from recovery_api.store import migrate
 
     url = databases.blank()
-    postgresql.apart_from_any_loop(partial(asyncio.to_thread, migrate.upgrade, url))
+    postgresql.apart_from_any_loop(partial(migrate.upgrade, url))
     return url
 
 

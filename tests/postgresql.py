@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -44,10 +44,10 @@ SETTINGS = {
 }
 
 
-def apart_from_any_loop(work: Callable[[], Coroutine[None, None, Result]]) -> Result:
-    """What `work` gives, awaited in a thread of its own: tests may call it while their own loop runs."""
+def apart_from_any_loop(work: Callable[[], Result]) -> Result:
+    """What `work` gives, done in a thread of its own: it may start a loop while the test's own runs."""
     with ThreadPoolExecutor(max_workers=1) as executor:
-        return executor.submit(lambda: asyncio.run(work())).result()
+        return executor.submit(work).result()
 
 
 class Server(NamedTuple):
@@ -72,7 +72,7 @@ class Server(NamedTuple):
             finally:
                 await connection.close()
 
-        apart_from_any_loop(in_order)
+        apart_from_any_loop(lambda: asyncio.run(in_order()))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from contextlib import closing
 import asyncpg
 import pytest
 
+from tests.conftest import DatabaseMaker
 from tests.databases import Databases
 
 
@@ -38,6 +39,15 @@ def test_two_blank_databases_are_two(databases: Databases) -> None:
     assert one != other
     databases.drop(one)
     databases.drop(other)
+
+
+async def test_every_test_may_have_migrated_databases_of_its_own(database_url: str, empty_database: DatabaseMaker) -> None:
+    other = empty_database()
+    assert other != database_url
+    assert await query(database_url, "SELECT count(*) FROM alembic_version") == [1]
+    await query(other, "DELETE FROM alembic_version")
+    assert await query(database_url, "SELECT count(*) FROM alembic_version") == [1]
+    assert await query(empty_database(), "SELECT count(*) FROM alembic_version") == [1]
 
 
 async def test_a_test_cannot_reach_another_host() -> None:
