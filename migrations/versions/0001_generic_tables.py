@@ -14,11 +14,11 @@ CREATE FUNCTION give_stamp(now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     given bigint;
 BEGIN
-    -- The least that this stamp can be is announced before it is taken: whoever reads the horizon stays below it.
-    PERFORM pg_advisory_xact_lock_shared((SELECT last_value + 1 FROM stamp_sequence));
     PERFORM pg_advisory_lock(-1);
     BEGIN
         SELECT greatest(now, last_value + 1) INTO given FROM stamp_sequence;
+        -- Announced before it counts, until the transaction ends: whoever reads the horizon stays below it.
+        PERFORM pg_advisory_xact_lock_shared(given);
         PERFORM setval('stamp_sequence', given);
     EXCEPTION WHEN query_canceled OR OTHERS THEN
         PERFORM pg_advisory_unlock(-1);
@@ -109,7 +109,7 @@ def upgrade() -> None:
         *(sa.Column(name, TEXT) for name in ("system", "value", "system2", "value2")),
         *(sa.Column(name, sa.Double) for name in ("low", "high")),
     )
-    index_where("search_index_value", ["param", "value", "client", "id"], "value")
+    index_where("search_index_value", ["param", "value", "client", "id", "system"], "value")
     index_where("search_index_client_range", ["param", "client", "low", "high", "id"], "low")
     index_where("search_index_range", ["param", "low", "high", "id"], "low")
     op.create_index("search_index_id", "search_index", ["id", "param"])

@@ -52,7 +52,7 @@ from recovery_api.fhir.search.expression import (
 from recovery_api.store.lift import after_prefix, next_place
 from recovery_api.store.records import Parameter, Parameters
 from recovery_api.store.statement import Dialect, bind
-from recovery_api.store.tables import clock, party, relation, resource, search_index
+from recovery_api.store.tables import party, relation, resource, search_index
 from recovery_api.store.visibility import Visibility
 
 Clause: TypeAlias = ColumnElement[bool]
@@ -67,6 +67,8 @@ class Scope(NamedTuple):
     types: tuple[str, ...]
     client: ColumnElement[str] | None = None
     """The one client that it can belong to, where the query says so."""
+    clients: Select[tuple[str]] | None = None
+    """The only clients that it can belong to, where the query or the rule says so."""
     single: bool = False
     """It is one row, found by its key: conditions probe for it and do not gather candidates."""
     caller: bool = True
@@ -80,12 +82,6 @@ class Compiler:
         self.dialect: Dialect = dialect
         self._parameters = parameters
         self._visibility = visibility
-
-    def horizon(self) -> ColumnElement[int]:
-        """The stamp up to which nothing is still being written."""
-        if self.dialect == "postgresql":
-            return select(func.horizon(type_=BigInteger)).scalar_subquery()
-        return select(clock.c.stamp).scalar_subquery()
 
     # What may be seen
 
@@ -104,13 +100,27 @@ class Compiler:
 
     def found(self, expression: Expression, scope: Scope, *, versions: bool = False) -> Clause:
         """What the caller asks for, among what they may see."""
-        scope = scope._replace(client=self._client(expression) if scope.client is None else scope.client)
-        return and_(self._all(expression, scope), self.visible(scope, versions=versions))
+        client = self._client(expression)
+        clients = self._clients(expression, scope) if client is None else None
+        visible = self.visible(scope._replace(client=client), versions=versions)
+        return and_(self._all(expression, scope._replace(client=client, clients=clients)), visible)
 
     def _client(self, expression: Expression) -> ColumnElement[str] | None:
-        for part in expression.parts if isinstance(expression, And) else (expression,):
+        for part in _parts(expression):
             if isinstance(part, Own) and part.column == "client" and part.comparison == "=":
                 return cast("ColumnElement[str]", _sql_value(part.value, Text()))
+        return None
+
+    def _clients(self, expression: Expression, scope: Scope) -> Select[tuple[str]] | None:
+        """The clients of a chain over the client column, else those of the rule: so few that index rows are sought by client."""
+        for part in _parts(expression):
+            if isinstance(part, Chain) and self.by_client(part.param) and not (scope.caller and self._visibility.hides(part.param)):
+                return self._clients_where(part.targets, scope)
+        rules = {self._visibility.rule(type_) for type_ in scope.types}
+        if len(rules) == 1:
+            for part in _parts(rules.pop()):
+                if isinstance(part, ClientOf):
+                    return self._related(part)
         return None
 
     # Conditions
@@ -118,7 +128,7 @@ class Compiler:
     def _all(self, expression: Expression, scope: Scope) -> Clause:
         match expression:
             case And(parts):
-                return and_(true(), *(self._all(part, scope) for part in parts))
+                return and_(true(), *self._each(parts, scope))
             case Or(parts):
                 return or_(false(), *(self._any(parts, scope)))
             case Not(part):
@@ -141,6 +151,14 @@ class Compiler:
             case Via(role):
                 return self._via(role, scope)
 
+    def _each(self, parts: Sequence[Expression], scope: Scope) -> Iterable[Clause]:
+        """All parts. SQLite plans no joins between lists: one condition gathers candidates, the others probe for each."""
+        if self.dialect == "postgresql":
+            return [self._all(part, scope) for part in parts]
+        first = min((part for part in parts if isinstance(part, Row)), key=_breadth, default=None)
+        probing = scope._replace(single=True)
+        return [self._all(part, probing if isinstance(part, Row) and part is not first else scope) for part in parts]
+
     def _any(self, parts: Sequence[Expression], scope: Scope) -> Iterable[Clause]:
         """The alternatives; those of one parameter's rows become one look into the index."""
         rows: dict[str, list[Row]] = {}
@@ -160,8 +178,8 @@ class Compiler:
         tests = or_(*(and_(true(), *(_compare(row.c[c], o, v, _TYPES.get(c, Text())) for c, o, v in one.tests)) for one in alternatives))
         probing = scope.single or not alternatives[0].tests
         found = [self._numbered(row, param), tests]
-        if scope.client is not None and not probing:
-            found.append(row.c.client == scope.client)
+        if not probing:
+            found += _owned(row, scope)
         return self._semi(scope.table.c.id, select(row.c.id).where(*found), probing)
 
     def _numbered(self, row: FromClause, param: str) -> Clause:
@@ -191,18 +209,20 @@ class Compiler:
         if scope.caller and self._visibility.hides(param):
             return false()
         if self.by_client(param):
-            [where] = [where for type_, where in targets if type_ == "Patient"] or [Or()]
-            target = self._targets("Patient", where, scope)
-            return self._semi(scope.table.c.client, target, scope.single)
+            return self._semi(scope.table.c.client, self._clients_where(targets, scope), scope.single)
         row = search_index.alias()
         reached = or_(
             false(),
             *(and_(row.c.system == _text(type_), row.c.value.in_(self._targets(type_, where, scope))) for type_, where in targets),
         )
         found = select(row.c.id).where(self._numbered(row, param), reached)
-        if scope.client is not None and not scope.single:
-            found = found.where(row.c.client == scope.client)
+        if not scope.single:
+            found = found.where(*_owned(row, scope))
         return self._semi(scope.table.c.id, found, scope.single)
+
+    def _clients_where(self, targets: Sequence[tuple[str, Expression]], scope: Scope) -> Select[tuple[str]]:
+        [where] = [where for type_, where in targets if type_ == "Patient"] or [Or()]
+        return self._targets("Patient", where, scope)
 
     def _targets(self, type_: str, where: Expression, scope: Scope) -> Select[tuple[str]]:
         table = resource.alias()
@@ -236,14 +256,19 @@ class Compiler:
         ]
 
     def _client_of(self, node: ClientOf, scope: Scope) -> Clause:
+        related = self._related(node)
+        if scope.client is not None:
+            return exists(related.with_only_columns(literal_column("1")).where(relation.c.client == scope.client))
+        return self._semi(scope.table.c.client, related, scope.single)
+
+    def _related(self, node: ClientOf) -> Select[tuple[str]]:
+        """The clients who stand in the relation now."""
         where = self._now(node.kinds, node.holder, node.grace)
         if node.organization is not None:
             where.append(relation.c.organization == _sql_value(node.organization, Text()))
         if node.qualifiers:
             where.append(or_(*(relation.c.qualifier == _sql_value(value, Text()) for value in node.qualifiers)))
-        if scope.client is not None:
-            return exists(select(literal_column("1")).where(relation.c.client == scope.client, *where))
-        return self._semi(scope.table.c.client, select(relation.c.client).where(*where), scope.single)
+        return select(relation.c.client).where(*where)
 
     def _party(self, roles: Sequence[str], holder: Clause, scope: Scope) -> Clause:
         return exists(select(literal_column("1")).where(_of_version(scope.table), one_of(party.c.role, roles), holder))
@@ -260,6 +285,24 @@ class Compiler:
             reached = self.visible(inner) if readable else false()
         target = exists(select(literal_column("1")).where(table.c.type == party.c.holder_type, table.c.id == party.c.holder_id, reached))
         return self._party((role,), target, scope)
+
+
+def _parts(expression: Expression) -> tuple[Expression, ...]:
+    """What must hold together."""
+    return expression.parts if isinstance(expression, And) else (expression,)
+
+
+def _breadth(row: Row) -> int:
+    """How many index rows may pass, roughly: an equal value finds the fewest."""
+    comparisons = {comparison for column, comparison, _ in row.tests if column != "system"}
+    return 0 if "=" in comparisons else 1 if "prefix" in comparisons else 2 if row.tests else 3
+
+
+def _owned(row: FromClause, scope: Scope) -> list[Clause]:
+    """The index row belongs to one of the clients that the resource can belong to."""
+    if scope.client is not None:
+        return [row.c.client == scope.client]
+    return [] if scope.clients is None else [row.c.client.in_(scope.clients)]
 
 
 def _looks_further(rule: Expression) -> bool:

@@ -10,16 +10,18 @@ from recovery_api.store.includes import MAX_INCLUDED, included
 from recovery_api.store.records import Record
 from recovery_api.store.search import COLUMNS, Cursor, Page, SearchQuery, count_statement, page_statement
 from recovery_api.store.statement import SqlValue, Statement, bind, in_list, text_list
-from recovery_api.store.statements import Statements
+from recovery_api.store.statements import Statements, horizon
 from recovery_api.store.tables import history, resource
 from recovery_api.store.visibility import SYSTEM, Visibility
 
 WIDTH = len(Record._fields)
 
 
-def as_record(row: Row) -> Record:
-    """A row that starts with a record's columns."""
-    return Record._make(row if len(row) == WIDTH else row[:WIDTH])
+def _cursor(query: SearchQuery, last: Row) -> Cursor:
+    keys = WIDTH + len(query.sort)
+    sorted_by = cast("tuple[str | float | None, ...]", tuple(last[WIDTH:keys]))
+    snapshot = cast("int", last[keys]) if query.cursor is None else query.cursor.snapshot
+    return Cursor(snapshot, sorted_by, cast("str", last[1]), cast("str", last[0]))
 
 
 class Reader:
@@ -52,28 +54,25 @@ class Reader:
 
     async def search(self, query: SearchQuery) -> Page:
         """A page of matches, with what they include."""
-        statement, values = page_statement(query, self.visibility, self.statements)
+        behind = await self.horizon() if query.behind_horizon else 0
+        statement, values = page_statement(query, self.visibility, self.statements, behind)
         rows = await self.connection.fetch(statement.text, values)
-        if len(rows) <= query.count:
-            records = [as_record(row) for row in rows]
-            following, total = None, len(records) if query.cursor is None else None
-        else:
-            last = rows[query.count - 1]
-            records = [as_record(row) for row in rows[: query.count]]
-            following, total = await self._following(query, last), None
+        records = [Record._make(row[:WIDTH]) for row in rows]
+        following, total = None, None
+        if len(rows) > query.count:
+            del records[query.count :]
+            following = _cursor(query, rows[query.count - 1]) if query.count else None
+        elif query.cursor is None:
+            total = len(records)
         if total is None and query.want_total:
             total = await self.count(query)
         found = await included(self, query, records) if query.includes else ()
         return Page(records, found[:MAX_INCLUDED], total, following)
 
-    async def _following(self, query: SearchQuery, last: Row) -> Cursor:
-        snapshot = query.cursor.snapshot if query.cursor is not None else await self.last_stamp()
-        sorted_by = cast("tuple[str | float | None, ...]", tuple(last[WIDTH:]))
-        return Cursor(snapshot, sorted_by, cast("str", last[1]), cast("str", last[0]))
-
     async def count(self, query: SearchQuery) -> int:
         """How many match in all."""
-        statement, values = count_statement(query, self.visibility, self.statements)
+        behind = await self.horizon() if query.behind_horizon else 0
+        statement, values = count_statement(query, self.visibility, self.statements, behind)
         [row] = await self.connection.fetch(statement.text, values)
         return cast("int", row[0])
 
@@ -91,16 +90,10 @@ class Reader:
         rows = await self.fetch(statement, named | {"creator_of": creator})
         return {(cast("str", row[0]), cast("str", row[1])) for row in rows}
 
-    async def last_stamp(self) -> int:
-        """The newest stamp that was given."""
-        text = "SELECT last_value FROM stamp_sequence" if self.statements.dialect == "postgresql" else "SELECT stamp FROM clock"
-        [row] = await self.connection.fetch(text)
-        return cast("int", row[0])
-
     async def horizon(self) -> int:
         """The stamp up to which nothing is still being written: what is there with an older stamp is all there ever will be."""
-        text = "SELECT horizon()" if self.statements.dialect == "postgresql" else "SELECT stamp FROM clock"
-        [row] = await self.connection.fetch(text)
+        statement = self.statements.fixed("horizon", lambda: horizon(self.statements.dialect))
+        [row] = await self.connection.fetch(statement.text)
         return cast("int", row[0])
 
     async def fetch(self, statement: Statement, named: dict[str, SqlValue]) -> Sequence[Row]:

@@ -1,8 +1,6 @@
 """What goes into the store and what comes out of it."""
 from typing import Final, NamedTuple, Protocol
 
-from recovery_api.fhir.search.expression import IndexRow
-
 ALWAYS: Final = 0
 NEVER: Final = 1 << 62
 """The `starts` and `ends` of a relation without a limit (stamps: microseconds since the epoch)."""
@@ -48,17 +46,6 @@ class Facets(NamedTuple):
     released: bool = False
     parties: tuple[tuple[str, str], ...] = ()
     relations: tuple[Relation, ...] | None = None
-
-
-class Item(NamedTuple):
-    """One resource to load: version 1 of a new id, or the next version of one that is there."""
-
-    type: str
-    id: str
-    version: int
-    body: bytes
-    facets: Facets
-    rows: tuple[IndexRow, ...]
 
 
 class Parameter(Protocol):

@@ -14,7 +14,7 @@ from recovery_api.store.compile import Clause, Compiler, Scope, one_of
 from recovery_api.store.lift import hollow, lifted
 from recovery_api.store.records import Record
 from recovery_api.store.statement import SqlValue, Statement, bind
-from recovery_api.store.statements import Statements
+from recovery_api.store.statements import Statements, last_stamp
 from recovery_api.store.tables import resource, search_index
 from recovery_api.store.visibility import Visibility
 
@@ -87,10 +87,15 @@ class Question(NamedTuple):
     behind_horizon: bool
 
 
-def page_statement(query: SearchQuery, visibility: Visibility, statements: Statements) -> tuple[Statement, list[SqlValue]]:
-    """The statement that gives a page and the first match of the next, and its values."""
+def page_statement(
+    query: SearchQuery, visibility: Visibility, statements: Statements, horizon: int = 0
+) -> tuple[Statement, list[SqlValue]]:
+    """The statement that gives a page and the first match of the next, and its values.
+
+    Its columns are a record's, the sort values, and on a first page the last stamp given.
+    """
     shape, values = lifted(query.where)
-    named = _named(values, visibility)
+    named = _named(values, visibility, horizon)
     named["limit"] = query.count + 1
     cursor, after = query.cursor, None
     if cursor is not None:
@@ -103,16 +108,19 @@ def page_statement(query: SearchQuery, visibility: Visibility, statements: State
     return statement, statement.values(named)
 
 
-def count_statement(query: SearchQuery, visibility: Visibility, statements: Statements) -> tuple[Statement, list[SqlValue]]:
+def count_statement(
+    query: SearchQuery, visibility: Visibility, statements: Statements, horizon: int = 0
+) -> tuple[Statement, list[SqlValue]]:
     """The statement that counts all matches, and its values."""
     shape, values = lifted(query.where)
     asked = Question("count", visibility.key, query.types, shape, (), None, None, query.behind_horizon)
     statement = statements.get(asked, lambda: _count(query, visibility, statements))
-    return statement, statement.values(_named(values, visibility))
+    return statement, statement.values(_named(values, visibility, horizon))
 
 
-def _named(values: Sequence[SqlValue], visibility: Visibility) -> dict[str, SqlValue]:
+def _named(values: Sequence[SqlValue], visibility: Visibility, horizon: int) -> dict[str, SqlValue]:
     named: dict[str, SqlValue] = dict(visibility.binds)
+    named["horizon"] = horizon
     named.update([(f"v{place}", value) for place, value in enumerate(values)])
     return named
 
@@ -125,7 +133,7 @@ def _count(query: SearchQuery, visibility: Visibility, statements: Statements) -
 def _matching(query: SearchQuery, compiler: Compiler) -> list[Clause]:
     where = [compiler.found(hollow(query.where), Scope(resource, query.types))]
     if query.behind_horizon:
-        where.append(resource.c.last_updated <= compiler.horizon())
+        where.append(resource.c.last_updated <= bind("horizon", BigInteger()))
     return where
 
 
@@ -136,6 +144,8 @@ def _page(asked: Question, query: SearchQuery, visibility: Visibility, statement
     if asked.after is not None:
         where += [resource.c.created <= bind("snapshot", BigInteger()), _after(keys, asked)]
     page: Select[Any] = select(*COLUMNS, *(value.label(f"sort{place}") for place, (value, _) in enumerate(keys))).where(*where)
+    if asked.after is None:
+        page = page.add_columns(last_stamp(statements.dialect).scalar_subquery())
     for value, descending in keys:
         page = page.order_by(value.desc().nulls_last() if descending else value.asc().nulls_last())
     page = page.order_by(resource.c.id.desc())

@@ -1,12 +1,25 @@
 """The compiled statements of one store: each shape is built once."""
 from collections.abc import Callable, Hashable
 
-from sqlalchemy import ClauseElement
+from sqlalchemy import BigInteger, ClauseElement, Select, column, func, select, table
 
 from recovery_api.store.records import Parameters
 from recovery_api.store.statement import Dialect, Statement, compiled
+from recovery_api.store.tables import clock
 
 SIZE = 4096
+
+
+def last_stamp(dialect: Dialect) -> Select[tuple[int]]:
+    """The newest stamp that was given."""
+    if dialect == "sqlite":
+        return select(clock.c.stamp)
+    return select(column("last_value", BigInteger)).select_from(table("stamp_sequence"))
+
+
+def horizon(dialect: Dialect) -> Select[tuple[int]]:
+    """The stamp up to which nothing is still being written: what a later statement sees up to it is all there ever will be."""
+    return select(clock.c.stamp) if dialect == "sqlite" else select(func.horizon(type_=BigInteger))
 
 
 class Statements:

@@ -108,6 +108,7 @@ Index(
     search_index.c.value,
     search_index.c.client,
     search_index.c.id,
+    search_index.c.system,
     postgresql_where=search_index.c.value.is_not(None),
     sqlite_where=search_index.c.value.is_not(None),
 )

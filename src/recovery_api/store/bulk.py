@@ -1,0 +1,87 @@
+"""Bulk writing: many resources at a time, by COPY on PostgreSQL."""
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, cast
+
+from sqlalchemy import ClauseElement, ColumnElement, Table, Text, select, union_all
+
+from recovery_api.fhir.search.expression import IndexRow
+from recovery_api.store import writes
+from recovery_api.store.records import Facets
+from recovery_api.store.relations import project
+from recovery_api.store.statement import SqlValue, bind, in_list, text_list
+from recovery_api.store.statements import Statements
+from recovery_api.store.tables import history, resource
+from recovery_api.store.writer import Writer, party_rows, type_number
+
+
+class Item(NamedTuple):
+    """One resource to load: version 1 of a new one, or the version after the last one of its id (see `versions`)."""
+
+    type: str
+    id: str
+    version: int
+    replaces: bool
+    """There is a current version, which goes to history."""
+    body: bytes
+    facets: Facets
+    rows: Sequence[IndexRow]
+
+
+async def versions(writer: Writer, type: str, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None]]:
+    """The last version's number and body, by id, of those resources that are or were there (None: deleted); they are locked."""
+    statement = writer.statements.fixed("last-versions", lambda: _last_versions(writer.statements))
+    rows = await writer.connection.fetch(
+        statement.text, statement.values({"of_type": type, "ids": text_list(ids, writer.statements.dialect)})
+    )
+    found: dict[str, tuple[int, bytes | None]] = {}
+    for id_, version, body in cast("Iterable[tuple[str, int, bytes | None]]", rows):
+        if id_ not in found or found[id_][0] < version:
+            found[id_] = (version, body)
+    return found
+
+
+async def load(writer: Writer, items: Sequence[Item]) -> None:
+    """Store all items, each id once, without outbox rows. Raises Conflict where somebody else has taken an id since `versions` said."""
+    fresh = [item for item in items if not item.replaces]
+    for item in items:
+        if item.replaces:
+            await writer.update(item.type, item.id, item.version - 1, item.body, item.facets, item.rows)
+    connection, stamp, creator = writer.connection, writer.stamp, writer.creator
+    await connection.copy(
+        "resource",
+        writes.RESOURCE_COLUMNS,
+        [
+            (type_, id_, version, stamp, "PUT", facets.client, facets.kind, facets.released, creator, body, stamp)
+            for type_, id_, version, _, body, facets, _ in fresh
+        ],
+    )
+    await connection.copy("search_index", writes.INDEX_COLUMNS, _index_rows(fresh))
+    await connection.copy(
+        "party", writes.PARTY_COLUMNS, [row for item in fresh for row in party_rows(item.type, item.id, item.version, item.facets)]
+    )
+    for item in fresh:
+        if item.facets.relations is not None:
+            await project(writer, item.type, item.id, item.facets.relations)
+
+
+def _index_rows(items: Sequence[Item]) -> list[tuple[SqlValue, ...]]:
+    return [
+        (param, number, id_, client, system, value, system2, value2, low, high)
+        for type_, id_, _, _, _, facets, rows in items
+        for number, client in ((type_number(type_), facets.client),)
+        for param, system, value, system2, value2, low, high in rows
+    ]
+
+
+def _listed(statements: Statements, table: Table) -> tuple[ColumnElement[bool], ...]:
+    return (table.c.type == bind("of_type", Text()), in_list(table.c.id, "ids", statements.dialect))
+
+
+def _last_versions(statements: Statements) -> ClauseElement:
+    current = select(resource.c.id, resource.c.version, resource.c.body).where(*_listed(statements, resource))
+    if statements.dialect == "postgresql":
+        current = select(current.with_for_update().cte("current"))
+    ended = select(history.c.id, history.c.version, history.c.body).where(*_listed(statements, history), history.c.body.is_(None))
+    return union_all(current, ended)
+
+
