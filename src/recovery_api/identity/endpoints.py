@@ -1,14 +1,15 @@
 """Addresses that others name and we call: only public ones over https, or what the operator allowed (no SSRF).
 
 A name is resolved once, every address behind it is judged, and the connection goes to one that was judged: a name that
-resolves to something else a moment later changes nothing. Redirects are not followed, proxies of the environment not used.
+resolves to something else a moment later changes nothing. Redirects are not followed, proxies of the environment not used;
+SSL_CERT_FILE names the authorities of a private network.
 """
 
 import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import httpx
@@ -29,6 +30,9 @@ _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})")
 _NOT_KEPT = re.compile(r"(?:^|[\s,])no-(?:store|cache)")
 
 
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+
 class EndpointRefused(Exception):
     """An address that may not be called, or that did not give what it should; the message says which and why."""
 
@@ -43,52 +47,74 @@ class Fetched(NamedTuple):
 class Endpoints:
     """Calls addresses, after they were judged."""
 
-    def __init__(self, allowed: Sequence[str] = ()) -> None:
-        """`allowed`: origins, or origins with a path, that may be called though they are private or plain http."""
+    def __init__(self, allowed: Sequence[str] = (), resolve: Resolve | None = None) -> None:
+        """`allowed`: origins, or origins with a path, that may be called though they are private or plain http.
+        `resolve` gives the IP addresses behind a name and port; without it, the machine's resolver is asked."""
         self._allowed = tuple(allowed)
+        self._resolve = resolve or _resolve
 
     async def fetch(self, address: str) -> Fetched:
         """The JSON object at an address, by GET. Raises EndpointRefused."""
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await self._fetch(address)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, BadRequest) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, UnicodeError, BadRequest) as error:
             raise EndpointRefused(f"{address} could not be read ({type(error).__name__}).") from error
 
-    async def judged(self, address: str) -> str:
-        """The IP address to call for an address, now.
+    async def judged(self, address: str) -> list[str]:
+        """The IP addresses that may be called for an address now, in the order to try.
 
         Raises EndpointRefused, httpx.InvalidURL, or OSError where the name does not resolve.
         """
         url = httpx.URL(address)
         if url.scheme not in _PORTS or not url.host or url.userinfo:
             raise EndpointRefused(f"{address} is not an address that can be called.")
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, _origin(url)[2], type=socket.SOCK_STREAM)
-        numbers = [str(entry[4][0]) for entry in found]
-        if not any(_within(address, prefix) for prefix in self._allowed):
-            if url.scheme != "https":
-                raise EndpointRefused(f"{address} is not https, and not among ALLOWED_PRIVATE_ENDPOINTS.")
-            if not all(is_public(number) for number in numbers):
-                raise EndpointRefused(f"{address} is private, and not among ALLOWED_PRIVATE_ENDPOINTS.")
-        return numbers[0]
+        allowed = any(_within(url, httpx.URL(prefix)) for prefix in self._allowed)
+        if url.scheme != "https" and not allowed:
+            raise EndpointRefused(f"{address} is not https, and not among ALLOWED_PRIVATE_ENDPOINTS.")
+        numbers = [url.host] if _is_number(url.host) else await self._resolve(url.host, _origin(url)[2])
+        if not allowed and not all(is_public(number) for number in numbers):
+            raise EndpointRefused(f"{address} is private, and not among ALLOWED_PRIVATE_ENDPOINTS.")
+        return numbers
 
     async def _fetch(self, address: str) -> Fetched:
-        number = await self.judged(address)
-        url = httpx.URL(address)
-        pinned = url.copy_with(host=number)
-        headers = {"Host": url.netloc.decode(), "Accept": "application/json", "Accept-Encoding": "identity"}
-        async with (
-            httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=TIMEOUT) as client,
-            client.stream("GET", pinned, headers=headers, extensions={"sni_hostname": url.host}) as response,
-        ):
-            if not response.is_success:
-                raise EndpointRefused(f"{address} answered {response.status_code}.")
-            body = b""
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > LARGEST:
-                    raise EndpointRefused(f"{address} answered with more than {LARGEST} bytes.")
-        return Fetched(json.parse(body), _max_age(response.headers.get("Cache-Control", "")))
+        last, *before = reversed(await self.judged(address))
+        for number in reversed(before):
+            try:
+                return await _read(address, number)
+            except httpx.ConnectError:
+                continue
+        return await _read(address, last)
+
+
+async def _resolve(name: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]
+
+
+async def _read(address: str, number: str) -> Fetched:
+    url = httpx.URL(address)
+    headers = {"Host": url.netloc.decode(), "Accept": "application/json", "Accept-Encoding": "identity"}
+    async with (
+        httpx.AsyncClient(verify=httpx.create_ssl_context(), trust_env=False, timeout=TIMEOUT) as client,
+        client.stream("GET", url.copy_with(host=number), headers=headers, extensions={"sni_hostname": url.host}) as response,
+    ):
+        if not response.is_success:
+            raise EndpointRefused(f"{address} answered {response.status_code}.")
+        body = b""
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > LARGEST:
+                raise EndpointRefused(f"{address} answered with more than {LARGEST} bytes.")
+    return Fetched(json.parse(body), _max_age(response.headers.get("Cache-Control", "")))
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_public(number: str) -> bool:
@@ -103,8 +129,7 @@ def is_public(number: str) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _within(address: str, prefix: str) -> bool:
-    ours, allowed = httpx.URL(address), httpx.URL(prefix)
+def _within(ours: httpx.URL, allowed: httpx.URL) -> bool:
     path = allowed.path.rstrip("/")
     same = _origin(ours) == _origin(allowed)
     return same and ".." not in ours.path and (ours.path == path or ours.path.startswith(f"{path}/"))

@@ -58,10 +58,14 @@ class Scopes:
     resources: tuple[ResourceScope, ...]
     others: tuple[str, ...]
     malformed: tuple[str, ...]
+    text: str = field(init=False, repr=False, compare=False)
+    """The scopes as a token carries them, in the words of version 2."""
     _openings: Mapping[str, Mapping[str, tuple[Condition, ...]]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         types = {scope.type for scope in self.resources} | {"*"}
+        words = (*(ROLE_PREFIX + role for role in self.roles), *self.others, *map(str, self.resources))
+        object.__setattr__(self, "text", " ".join(words))
         object.__setattr__(self, "_openings", {type_: _openings(self.resources, type_) for type_ in types})
 
     @classmethod
@@ -94,8 +98,8 @@ class Scopes:
         return self._openings.get(type_, self._openings["*"]).get(letter, ())
 
     def __str__(self) -> str:
-        """The scopes as a token carries them, in the words of version 2."""
-        return " ".join((*(ROLE_PREFIX + role for role in self.roles), *self.others, *map(str, self.resources)))
+        """The scopes as a token carries them."""
+        return self.text
 
 
 def resource_scope(word: str) -> ResourceScope | None:
