@@ -1,13 +1,13 @@
 """The server as its callers have it: in this process, on a real socket, over a database of the test's own, with injected clock and ids."""
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import uvicorn
@@ -23,6 +23,7 @@ from recovery_api.store.visibility import SYSTEM
 from tests.callers import Caller
 
 FHIR_JSON = "application/fhir+json"
+Body: TypeAlias = JsonObject | list[Any] | bytes
 
 
 @dataclass
@@ -105,7 +106,7 @@ class Client:
         self._token = token
 
     async def request(
-        self, method: str, path: str, body: JsonObject | list[Any] | bytes | None = None, *, headers: Mapping[str, str] | None = None, **params: str
+        self, method: str, path: str, body: Body | None = None, *, headers: Mapping[str, str] | None = None, **params: Any
     ) -> Response:
         sent = {"accept": FHIR_JSON, **({"authorization": f"Bearer {self._token}"} if self._token else {})}
         if body is not None:
@@ -114,34 +115,32 @@ class Client:
         answer = await self._http.request(method, path.lstrip("/"), content=content, headers=sent | dict(headers or {}), params=params or None)
         return Response(answer.status_code, answer.headers, answer.content)
 
-    async def get(self, path: str, *, headers: Mapping[str, str] | None = None, **params: str) -> Response:
+    async def get(self, path: str, *, headers: Mapping[str, str] | None = None, **params: Any) -> Response:
         return await self.request("GET", path, headers=headers, **params)
 
-    async def head(self, path: str, **params: str) -> Response:
+    async def head(self, path: str, **params: Any) -> Response:
         return await self.request("HEAD", path, **params)
 
-    async def post(self, path: str, body: JsonObject | bytes, *, headers: Mapping[str, str] | None = None, **params: str) -> Response:
+    async def post(self, path: str, body: Body, *, headers: Mapping[str, str] | None = None, **params: Any) -> Response:
         return await self.request("POST", path, body, headers=headers, **params)
 
-    async def put(self, path: str, body: JsonObject | bytes, *, headers: Mapping[str, str] | None = None, **params: str) -> Response:
+    async def put(self, path: str, body: Body, *, headers: Mapping[str, str] | None = None, **params: Any) -> Response:
         return await self.request("PUT", path, body, headers=headers, **params)
 
-    async def patch(self, path: str, body: JsonObject | list[Any] | bytes, *, headers: Mapping[str, str] | None = None, **params: str) -> Response:
+    async def patch(
+        self, path: str, body: Body, *, headers: Mapping[str, str] | None = None, **params: Any
+    ) -> Response:
         return await self.request("PATCH", path, body, headers=headers, **params)
 
-    async def delete(self, path: str, *, headers: Mapping[str, str] | None = None, **params: str) -> Response:
+    async def delete(self, path: str, *, headers: Mapping[str, str] | None = None, **params: Any) -> Response:
         return await self.request("DELETE", path, headers=headers, **params)
 
-    async def search(self, type: str, /, **params: str) -> Response:
-        """GET search; a parameter's ':' and '-' are written '__' and '_' nowhere: pass such names by `get` with a query string."""
-        return await self.get(type, **params)
-
-    async def form(self, path: str, **params: str) -> Response:
+    async def form(self, path: str, **params: Any) -> Response:
         """POST _search."""
         body = str(httpx.QueryParams(params)).encode()
         return await self.request("POST", path, body, headers={"content-type": "application/x-www-form-urlencoded"})
 
-    async def pages(self, path: str, **params: str) -> list[Response]:
+    async def pages(self, path: str, **params: Any) -> list[Response]:
         """A search and all the pages that its links lead to."""
         found = [await self.get(path, **params)]
         while found[-1].status == 200 and (following := found[-1].link("next")):
@@ -179,7 +178,7 @@ class Api:
 
 
 @asynccontextmanager
-async def serving(database_url: str, folder: Path, resources: Iterable[JsonObject] = (), **environment: str) -> AsyncIterator[Api]:
+async def serving(database_url: str, folder: Path, resources: Iterable[JsonObject] = (), **environment: str) -> AsyncGenerator[Api]:
     """A server over a migrated database that then holds these resources; `environment` are settings without their prefix."""
     clock = Clock()
     given = {"DATABASE_URL": database_url, "DATA_DIR": str(folder), **environment}
@@ -188,7 +187,7 @@ async def serving(database_url: str, folder: Path, resources: Iterable[JsonObjec
         config = uvicorn.Config(application(server), host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False)
         listener = uvicorn.Server(config)
         task = asyncio.create_task(listener.serve())
-        while not listener.started:
+        while not listener.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
         port = listener.servers[0].sockets[0].getsockname()[1]
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/fhir/", event_hooks={"request": [_to_this(port)]}) as http:

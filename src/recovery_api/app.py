@@ -1,6 +1,6 @@
 """The composition root: from settings to a server, and from a server to the ASGI application."""
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Callable[[], str] = new_id) -> AsyncIterator[Running]:
+async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Callable[[], str] = new_id) -> AsyncGenerator[Running]:
     """Everything put together and checked: raises where definitions, access policy and search parameters do not fit each other."""
     statement = capability.definition()
     served = capability.interactions(statement)

@@ -6,8 +6,8 @@ from recovery_api.fhir.json import JsonObject, dump
 
 
 def entry(full_url: str, body: bytes, mode: str) -> bytes:
-    """A searchset entry; `mode` is match, include or outcome."""
-    return b'{"fullUrl":%s,"resource":%s,"search":{"mode":"%s"}}' % (dump(full_url), body, mode.encode())
+    """A searchset entry; `full_url` needs no escape in JSON, `mode` is match or include."""
+    return b'{"fullUrl":"%s","resource":%s,"search":{"mode":"%s"}}' % (full_url.encode(), body, mode.encode())
 
 
 def outcome_entry(body: bytes) -> bytes:
@@ -23,7 +23,9 @@ def history_entry(full_url: str, body: bytes | None, method: str, url: str, stat
     return b'{"fullUrl":%s,%s"request":%s,"response":%s}' % (dump(full_url), resource, request, response)
 
 
-def bundle(kind: str, entries: Sequence[bytes], *, total: int | None = None, links: Iterable[tuple[str, str]] = (), id: str, updated: str) -> bytes:
+def bundle(
+    kind: str, entries: Sequence[bytes], *, id: str, updated: str, total: int | None = None, links: Iterable[tuple[str, str]] = ()
+) -> bytes:
     """A Bundle of this type; `links` are (relation, url) pairs, `updated` is an instant."""
     head: JsonObject = {"resourceType": "Bundle", "id": id, "meta": {"lastUpdated": updated}, "type": kind}
     if total is not None:

@@ -1,8 +1,11 @@
 """FHIR instants and HTTP dates from microseconds since the epoch, UTC (https://hl7.org/fhir/R4/datatypes.html#instant)."""
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
+from time import gmtime
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def instant(stamp: int) -> str:
@@ -12,7 +15,8 @@ def instant(stamp: int) -> str:
 
 def http_date(stamp: int) -> str:
     """The HTTP date of a stamp (RFC 9110, 5.6.7): whole seconds."""
-    return format_datetime(EPOCH + timedelta(microseconds=stamp - stamp % 1_000_000), usegmt=True)
+    year, month, day, hour, minute, second, weekday, _, _ = gmtime(stamp // 1_000_000)
+    return f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
 
 
 def from_http_date(text: str) -> int | None:

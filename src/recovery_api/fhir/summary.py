@@ -1,6 +1,6 @@
 """Part of a resource: `_summary` and `_elements` (https://hl7.org/fhir/R4/search.html#summary)."""
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 from recovery_api.fhir.definitions import TypeFacts, definitions
 from recovery_api.fhir.json import JsonObject
@@ -14,7 +14,7 @@ def summarized(resource: JsonObject, summary: str) -> JsonObject:
     facts = definitions().type(resource["resourceType"])
     match summary:
         case "true":
-            return subsetted({name: value for name, value in _of_summary(resource, facts).items()})
+            return subsetted(_of_summary(resource, facts))
         case "text":
             return subsetted(_only(resource, _mandatory(facts) | {"text"}))
         case "data":
@@ -56,6 +56,4 @@ def _of_summary(value: JsonObject, facts: TypeFacts) -> JsonObject:
 
 def _below(item: Any, type: str) -> Any:
     facts = definitions().type(type)
-    if isinstance(item, list):
-        return [_of_summary(one, facts) for one in item]
-    return _of_summary(item, facts)
+    return [_of_summary(one, facts) for one in cast("list[JsonObject]", item)] if isinstance(item, list) else _of_summary(item, facts)

@@ -1,11 +1,11 @@
 """batch: each entry for itself, in the order that was sent (https://hl7.org/fhir/R4/http.html#transaction)."""
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias, cast
 
 from recovery_api.fhir.bundle import response_entry
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue, TooLarge
 from recovery_api.fhir.instants import instant
-from recovery_api.fhir.json import JsonObject, dump
+from recovery_api.fhir.json import Json, JsonObject, dump
 from recovery_api.fhir.outcome import outcome
 from recovery_api.interactions.context import FhirRequest, FhirResult, Prefer, Server
 from recovery_api.interactions.target import Target, pairs, target
@@ -29,18 +29,26 @@ async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObje
 
 def entries_of(bundle: JsonObject) -> list[JsonObject]:
     """The entries of a batch or transaction. Raises BadRequest for one without a request, TooLarge for too many."""
-    entries: Any = bundle.get("entry", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    said: Json = bundle.get("entry", [])
+    if not isinstance(said, list) or not all(isinstance(entry, dict) for entry in cast("list[Json]", said)):
         raise BadRequest(Issue("structure", "Bundle.entry must be an array of objects.", "Bundle.entry"))
+    entries = cast("list[JsonObject]", said)
     if len(entries) > MOST_ENTRIES:
         raise TooLarge(f"A Bundle may have {MOST_ENTRIES} entries at most.")
     for index, entry in enumerate(entries):
-        asked = entry.get("request")
-        if not isinstance(asked, dict) or asked.get("method") not in METHODS or not isinstance(asked.get("url"), str):
+        asked: Json = entry.get("request")
+        if not _is_request(asked):
             raise BadRequest(
                 Issue("required", "Each entry needs a request with a method and a url.", f"Bundle.entry[{index}].request")
             )
     return entries
+
+
+def _is_request(asked: Json) -> bool:
+    if not isinstance(asked, dict):
+        return False
+    said = cast("JsonObject", asked)
+    return said.get("method") in METHODS and isinstance(said.get("url"), str)
 
 
 def entry_target(server: Server, entry: JsonObject) -> tuple[Target, tuple[tuple[str, str], ...]]:
@@ -58,7 +66,7 @@ def entry_request(server: Server, request: FhirRequest, entry: JsonObject, index
     """The request that an entry makes, by the caller of the whole Bundle."""
     asked = entry["request"]
     found, query = entry_target(server, entry)
-    body: Any = entry.get("resource", b"")
+    body: Json = entry.get("resource")
     if found.interaction in {"create", "update", "patch"} and not isinstance(body, dict):
         raise BadRequest(Issue("required", "This entry needs a resource.", f"Bundle.entry[{index}].resource"))
     return FhirRequest(
@@ -69,7 +77,7 @@ def entry_request(server: Server, request: FhirRequest, entry: JsonObject, index
         version=found.version,
         compartment=found.compartment,
         query=query,
-        body=body,
+        body=cast("JsonObject", body) if isinstance(body, dict) else b"",
         if_match=asked.get("ifMatch"),
         if_none_match=asked.get("ifNoneMatch"),
         if_none_exist=asked.get("ifNoneExist"),

@@ -23,6 +23,9 @@ class Prefer(NamedTuple):
     handling: str = "strict"
 
 
+NO_PREFERENCE = Prefer()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FhirRequest:
     """One interaction that somebody asks for, whether by HTTP, as a Bundle entry or from the command line."""
@@ -42,7 +45,7 @@ class FhirRequest:
     if_none_match: str | None = None
     if_modified_since: str | None = None
     if_none_exist: str | None = None
-    prefer: Prefer = Prefer()
+    prefer: Prefer = NO_PREFERENCE
 
     def content(self) -> JsonObject:
         """The body as a JSON object. Raises BadRequest where it is none."""

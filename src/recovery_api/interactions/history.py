@@ -1,6 +1,7 @@
 """history of an instance, a type or the system (https://hl7.org/fhir/R4/http.html#history)."""
 from collections.abc import Sequence
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.bundle import bundle, history_entry
 from recovery_api.fhir.errors import BadRequest, Issue, NotFound
@@ -48,23 +49,30 @@ def _query(reading: Reading, pairs: Sequence[tuple[str, str]], cursor: HistoryCu
     types = (request.type,) if request.type else tuple(allowed_types(server.matrix, request.actor, "s"))
     query = HistoryQuery(types, request.id, cursor=cursor)
     for name, value in pairs:
+        if name not in {"_count", "_since", "_at"}:
+            raise BadRequest(Issue("not-supported", f"The parameter '{name[:64]}' is unknown in a history."))
         try:
-            match name:
-                case "_count" if value.isascii() and value.isdigit():
-                    query = query._replace(count=max(1, min(int(value[:9]), MOST)))
-                case "_since":
-                    if "T" not in value:
-                        raise ValueError("is not an instant")
-                    query = query._replace(since=implicit_range(value.replace(" ", "+"), server.zone).low)
-                case "_at":
-                    query = query._replace(at=tuple(implicit_range(value.replace(" ", "+"), server.zone)))
-                case "_count":
-                    raise ValueError("is not a number")
-                case _:
-                    raise BadRequest(Issue("not-supported", f"The parameter '{name[:64]}' is unknown in a history."))
+            query = _narrowed(query, name, value.replace(" ", "+"), server.zone)
         except ValueError:
             raise BadRequest(Issue("value", f"The parameter '{name}' has a value that it can't have.")) from None
     return query
+
+
+def _narrowed(query: HistoryQuery, name: str, value: str, zone: ZoneInfo) -> HistoryQuery:
+    """With one parameter more; ValueError where its value is none."""
+    if name == "_count":
+        return query._replace(count=_bounded(value))
+    if name == "_at":
+        return query._replace(at=implicit_range(value, zone))
+    if "T" not in value:
+        raise ValueError(value)
+    return query._replace(since=implicit_range(value, zone).low)
+
+
+def _bounded(count: str) -> int:
+    if not (count.isascii() and count.isdigit()):
+        raise ValueError(count)
+    return max(1, min(int(count[:9]), MOST))
 
 
 def _judges(reading: Reading) -> bool:
@@ -86,7 +94,13 @@ async def _entry(reading: Reading, record: Record) -> bytes:
     body = None if deleted else await present(server, reading.request.actor, reading.reader, record)
     url = record.type if record.method == "POST" else record.reference
     return history_entry(
-        f"{server.base}/{record.reference}", body, record.method, url, STATUS[record.method], f'W/"{record.version}"', instant(record.last_updated)
+        f"{server.base}/{record.reference}",
+        body,
+        record.method,
+        url,
+        STATUS[record.method],
+        f'W/"{record.version}"',
+        instant(record.last_updated),
     )
 
 

@@ -20,9 +20,10 @@ async def relink(writing: Writing, resource: JsonObject, targets: Mapping[str, s
                 raise BadRequest(Issue("invalid", f"No entry has the fullUrl {text[:64]}.", resource.get("resourceType")))
             container[key] = targets.get(text, text)  # type: ignore[index,call-overload]
         else:
+            rewritten = text
             for link in set(narrative_links(text)) & targets.keys():
-                text = text.replace(link, targets[link])
-            container[key] = text  # type: ignore[index,call-overload]
+                rewritten = rewritten.replace(link, targets[link])
+            container[key] = rewritten  # type: ignore[index,call-overload]
     for place, holder in references(resource):
         reference: str = holder["reference"]
         if reference in targets:

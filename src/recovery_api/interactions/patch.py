@@ -1,10 +1,8 @@
 """patch by JSON Patch or FHIRPath Patch, and its conditional form (https://hl7.org/fhir/R4/http.html#patch)."""
-from typing import Any
-
-import msgspec
+from typing import cast
 
 from recovery_api.fhir.errors import BadRequest, NotFound
-from recovery_api.fhir.json import JsonObject, load
+from recovery_api.fhir.json import Json, JsonObject, load, parse
 from recovery_api.fhir.patch import apply_fhirpath_patch, apply_json_patch
 from recovery_api.interactions.conditional import one_match
 from recovery_api.interactions.context import FhirResult
@@ -39,11 +37,9 @@ def _patched(writing: Writing, before: JsonObject) -> JsonObject:
     return apply_fhirpath_patch(before, request.content())
 
 
-def _operations(body: bytes | JsonObject) -> list[Any]:
-    try:
-        operations = msgspec.json.decode(body) if isinstance(body, bytes) else None
-    except msgspec.DecodeError:
-        operations = None
-    if not isinstance(operations, list):
-        raise BadRequest("A JSON Patch is an array of operations (RFC 6902).")
-    return operations
+def _operations(body: bytes | JsonObject) -> list[Json]:
+    if isinstance(body, bytes):
+        patch = parse(b'{"patch":%s}' % body)["patch"]
+        if isinstance(patch, list):
+            return cast("list[Json]", patch)
+    raise BadRequest("A JSON Patch is an array of operations (RFC 6902).")

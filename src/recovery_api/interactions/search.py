@@ -56,9 +56,15 @@ async def search(reading: Reading) -> FhirResult:
         page = await reading.reader.search(wanted)
     links = [("self", _link(reading, query.applied))]
     if page.next is not None:
-        links.append(("next", _link(reading, [(PARAMETER, seal(server.links, request.actor, [list(asked.pairs), asked.lenient, list(page.next)]))])))
-    entries = [await _entry(reading, query, record, "match") for record in page.records]
-    entries += [await _entry(reading, query, record, "include") for record in page.included]
+        sealed = seal(server.links, request.actor, [list(asked.pairs), asked.lenient, list(page.next)])
+        links.append(("next", _link(reading, [(PARAMETER, sealed)])))
+    entries = [
+        await _entry(reading, query, record, mode)
+        if _is_changed(reading, query, record)
+        else entry(_url(reading, record), record.body or b"", mode)
+        for mode, records in (("match", page.records), ("include", page.included))
+        for record in records
+    ]
     if query.ignored:
         entries.append(outcome_entry(_ignored(query)))
     total = None if query.total == "none" else page.total
@@ -95,7 +101,8 @@ def _within(reading: Reading, query: Query) -> Expression:
     if reading.request.compartment is None:
         return query.where
     kind, id = reading.request.compartment
-    members = either(*(both(Own("type", "=", type), compartment_expression(kind, id, type, reading.server.search.table)) for type in query.types))
+    table = reading.server.search.table
+    members = either(*(both(Own("type", "=", type), compartment_expression(kind, id, type, table)) for type in query.types))
     return both(query.where, members)
 
 
@@ -106,16 +113,21 @@ def _link(reading: Reading, pairs: Sequence[Pair]) -> str:
     return f"{reading.server.base}{'/' if path else ''}{path}{'?' if said else ''}{said}"
 
 
+def _is_changed(reading: Reading, query: Query, record: Record) -> bool:
+    return bool(query.elements) or query.summary != "false" or not is_whole(reading.server, reading.request.actor, record.type)
+
+
+def _url(reading: Reading, record: Record) -> str:
+    return f"{reading.server.base}/{record.type}/{record.id}"
+
+
 async def _entry(reading: Reading, query: Query, record: Record, mode: str) -> bytes:
-    server, actor = reading.server, reading.request.actor
-    body = record.body or b""
-    if not is_whole(server, actor, record.type):
-        body = await present(server, actor, reading.reader, record)
+    body = await present(reading.server, reading.request.actor, reading.reader, record)
     if query.elements and mode == "match":
         body = dump(with_elements(load(body), query.elements))
     elif query.summary != "false":
         body = dump(summarized(load(body), query.summary))
-    return entry(f"{server.base}/{record.reference}", body, mode)
+    return entry(_url(reading, record), body, mode)
 
 
 def _ignored(query: Query) -> bytes:

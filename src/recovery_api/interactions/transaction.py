@@ -2,7 +2,7 @@
 
 First every entry learns where its resource is or will be, then links between entries are rewritten, then the entries run.
 """
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -129,7 +129,7 @@ def _writing(server: Server, request: FhirRequest, writer: Writer, known: Transa
 
 
 @contextmanager
-def _at(index: int) -> Iterator[None]:
+def _at(index: int) -> Generator[None]:
     """Say of every problem at which entry it is."""
     try:
         yield
@@ -145,4 +145,4 @@ def _at(index: int) -> Iterator[None]:
 
 
 def _below(expression: str) -> str:
-    return expression if expression in {"fullUrl"} else f"resource.{expression.partition('.')[2]}".rstrip(".")
+    return expression if expression == "fullUrl" else f"resource.{expression.partition('.')[2]}".rstrip(".")

@@ -7,6 +7,9 @@ from recovery_api.interactions.unit import Writing
 from recovery_api.interactions.write import check_type, insert, replace
 from recovery_api.policy.decide import decide
 
+ABSENT = Issue("not-supported", "There is nothing to update here, and this server gives ids itself: create it with POST.")
+NO_MATCH = Issue("not-supported", "Nothing matches, and this server gives ids itself: send the resource without id.")
+
 
 async def update(writing: Writing) -> FhirResult:
     """The next version of a resource.
@@ -18,7 +21,7 @@ async def update(writing: Writing) -> FhirResult:
         return await _conditional(writing)
     current = await writing.writer.lock(type, request.id)
     if current is None:
-        raise MethodNotAllowed(Issue("not-supported", "There is nothing to update here, and this server gives ids itself: create it with POST."))
+        raise MethodNotAllowed(ABSENT)
     check_match(request, current)
     resource = request.content()
     check_type(resource, type)
@@ -35,7 +38,7 @@ async def _conditional(writing: Writing) -> FhirResult:
     if current is None:
         decide(writing.server.matrix, request.actor, type, "c")
         if "id" in resource:
-            raise MethodNotAllowed(Issue("not-supported", "Nothing matches, and this server gives ids itself: send the resource without id."))
+            raise MethodNotAllowed(NO_MATCH)
         return await insert(writing, resource, writing.server.new_id())
     check_match(request, current)
     if resource.setdefault("id", current.id) != current.id:

@@ -10,7 +10,7 @@ from recovery_api.interactions import validate
 from recovery_api.interactions.context import FhirResult, Server
 from recovery_api.interactions.unit import Transaction, Writing
 from recovery_api.policy.decide import decide
-from recovery_api.policy.facets import facets
+from recovery_api.policy.facets import client_of, facets
 from recovery_api.policy.writes import RULES, Change
 from recovery_api.store.records import Facets, Record
 from recovery_api.store.writer import Writer
@@ -86,10 +86,9 @@ def _check_rules(writing: Writing, before: JsonObject | None, after: JsonObject 
     if broken:
         raise Forbidden(*(Issue("forbidden", RULES[name].says, key=name) for name in broken))
     letter = "d" if after is None else "c" if before is None else "u"
-    grants, actor = writing.server.grants, writing.request.actor
     for version in change.versions:
-        client = next((r.removeprefix("Patient/") for r in references_at(version, writing.server.matrix.client.get(writing.access.type, "-"))), "")
-        if not grants.admits(actor, letter, version, client):
+        client = client_of(version, writing.server.matrix)
+        if not writing.server.grants.admits(writing.request.actor, letter, version, client):
             raise Forbidden("The token's scopes do not open this resource.")
 
 

@@ -56,10 +56,9 @@ def _asked(request: FhirRequest) -> tuple[JsonObject | None, str, str]:
     content = request.content()
     if content.get("resourceType") != "Parameters":
         return content, said.get("mode", ""), said.get("profile", "")
-    if problems := tiers.structure(content, "Parameters"):
-        broken = [issue for issue in problems if not (issue.expression or "").startswith("Parameters.parameter") or ".resource" not in (issue.expression or "")]
-        if broken:
-            raise BadRequest(*broken)
+    shell = [issue for issue in tiers.structure(content, "Parameters") if ".resource" not in (issue.expression or "")]
+    if shell:
+        raise BadRequest(*shell)
     named = {parameter.get("name"): parameter for parameter in content.get("parameter", ())}
     mode = named.get("mode", {}).get("valueCode", said.get("mode", ""))
     if mode and mode not in {*MODES, "profile"}:

@@ -1,5 +1,4 @@
 """What access rules see of a resource's content: its client, class, state, and whom it names."""
-from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.json import JsonObject
@@ -16,7 +15,7 @@ def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
     """
     type = resource["resourceType"]
     return Facets(
-        client=_client(resource, type, matrix.client),
+        client=client_of(resource, matrix),
         kind=_kind(resource, matrix.kinds.get(type, ())),
         released=all(_passes(resource, test) for test in matrix.released.get(type, ())),
         parties=tuple(
@@ -28,12 +27,14 @@ def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
     )
 
 
-def _client(resource: JsonObject, type: str, elements: Mapping[str, str]) -> str:
+def client_of(resource: JsonObject, matrix: Matrix) -> str:
+    """The logical id of the Patient that a resource belongs to; '' where there is none."""
+    type = resource["resourceType"]
     if type == "Patient":
         return resource.get("id", "")
-    if type not in elements:
+    if type not in matrix.client:
         return ""
-    return next((r.removeprefix("Patient/") for r in references_at(resource, elements[type]) if r.startswith("Patient/")), "")
+    return next((r.removeprefix("Patient/") for r in references_at(resource, matrix.client[type]) if r.startswith("Patient/")), "")
 
 
 def _kind(resource: JsonObject, kinds: tuple[Kind, ...]) -> str:

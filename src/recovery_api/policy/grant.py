@@ -76,7 +76,7 @@ class Grants:
         )
 
     def _interned(self, actor: Actor, letter: str) -> Visibility:
-        key = (actor.role, letter, str(actor.scopes) + ("" if actor.patient else "-") if letter else "")
+        key = (actor.role, letter, actor.scopes.text + ("" if actor.patient else "-") if letter else "")
         made = self._made.get(key)
         if made is None:
             if len(self._made) >= _KEPT:

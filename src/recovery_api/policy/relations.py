@@ -56,6 +56,7 @@ permitted = both(
     ClientOf(("consent-permit",), ORGANIZATION, qualifiers=(PURPOSE, "*")),
     Not(either(ClientOf(("consent-deny",), ORGANIZATION), ClientOf(("consent-deny",), HOLDER), ClientOf(("consent-deny",), "*"))),
 )
+disclosed = both(released, Not(kind("consent-form")), Not(kind("counseling-note")), Not(kind("boundary-event")))
 team_member = either(ClientOf(("treatment-team",), HOLDER, ORGANIZATION), ClientOf(("treatment-organization",), ORGANIZATION))
 consented_team_client = both(team_member, permitted)
 basis = both(released, Party(("actor",), ORGANIZATION))
@@ -116,11 +117,11 @@ RULES: Mapping[str, Expression] = MappingProxyType(
             both(kind("supervision"), either(mine("sender"), supervised_staff)),
         ),
         "consented-team-clients": consented_team_client,
-        "consented-team-released": both(consented_team_client, released, Not(kind("consent-form")), Not(kind("counseling-note")), Not(kind("boundary-event"))),
+        "consented-team-released": both(consented_team_client, disclosed),
         "consented-team-basis": both(consented_team_client, basis),
         "consented-team-thread": both(consented_team_client, Not(kind("supervision")), mine("sender", "recipient")),
         "consented-clients": permitted,
-        "consented-released": both(permitted, released, Not(kind("consent-form")), Not(kind("counseling-note")), Not(kind("boundary-event"))),
+        "consented-released": both(permitted, disclosed),
         "consented-basis": both(permitted, basis),
         "managed-groups": Party(("managing-entity",), ORGANIZATION),
         "own-referrals": Party(("requester",), ORGANIZATION),

@@ -87,7 +87,7 @@ def _own_task(change: Change) -> bool:
 
 
 def _own_referral(change: Change) -> bool:
-    requesters = {change.actor.organization} | ({change.actor.holder} if change.actor.role == "treatment-team" else set())
+    requesters = {change.actor.organization, change.actor.holder if change.actor.role == "treatment-team" else None}
     if any(requesters.isdisjoint(references_at(version, "requester")) for version in change.versions):
         return False
     if change.before is None or change.after is None:
@@ -160,7 +160,9 @@ RULES: Mapping[str, WriteRule] = MappingProxyType(
         "own-survey": WriteRule("The client adds survey Observations as their performer.", _own_survey),
         "own-consent": WriteRule("A consent is given by its performer, and then only revoked (status inactive).", _own_consent),
         "revocation-only": WriteRule("A privacy officer may only revoke a consent (status inactive).", _revocation),
-        "never-revoked-by-staff": WriteRule("Only the client, their representative or a privacy officer revokes a consent.", _never_revoked_by_staff),
+        "never-revoked-by-staff": WriteRule(
+            "Only the client, their representative or a privacy officer revokes a consent.", _never_revoked_by_staff
+        ),
         "boundary-kept-apart": WriteRule("A boundary event has no subject and is about a Practitioner (focus).", _boundary_kept_apart),
         "own-delete": WriteRule("Only its performer deletes an Observation.", _own_delete),
     }

@@ -9,10 +9,10 @@ from recovery_api.fhir.errors import BadRequest, FhirError, Unauthorized
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.pipeline import perform
+from recovery_api.interactions.target import Target, pairs, target
 from recovery_api.operations import operate
 from recovery_api.routers.asgi import Receive, Scope, Send
 from recovery_api.routers.negotiation import check_accept, check_format, prefer
-from recovery_api.interactions.target import Target, pairs, target
 from recovery_api.routers.request import body, check_body_type
 from recovery_api.routers.response import PREFLIGHT, Response, Wishes, answer, refusal
 

@@ -47,7 +47,8 @@ def media_type(content_type: str) -> str:
 @lru_cache(maxsize=256)
 def prefer(header: str) -> Prefer:
     """What a Prefer header asks for (RFC 7240). Raises BadRequest for a `return` or `handling` that FHIR does not know."""
-    said = {name.strip(): value.strip().strip('"') for name, _, value in (part.partition("=") for part in header.replace(";", ",").split(","))}
+    parts = (part.partition("=") for part in header.replace(";", ",").split(","))
+    said = {name.strip(): value.strip().strip('"') for name, _, value in parts}
     returns, handling = said.get("return", ""), said.get("handling", "strict")
     for name, value, known in (("return", returns, _RETURNS), ("handling", handling, _HANDLING)):
         if value and value not in known:
