@@ -1,7 +1,8 @@
 """A resource that breaks each invariant, and where: (key, place, resource). They hold only what the rule needs."""
 import re
+from decimal import Decimal
 
-from recovery_api.fhir.json import Json, JsonObject, parse
+from recovery_api.fhir.json import Json, JsonObject
 
 Broken = tuple[str, str, JsonObject]
 
@@ -22,23 +23,23 @@ def _item(key: str, **members: Json) -> Broken:
     return _in(key, "Questionnaire.item[0]", {"linkId": "1", "type": "string", **members})
 
 
-def _element(key: str, **members: Json) -> Broken:
-    return _in(key, "StructureDefinition.snapshot.element[0]", {"id": "Patient", "path": "Patient", **members})
+def _element(key: str, inside: str = "", /, **members: Json) -> Broken:
+    _, place, resource = _in(key, "StructureDefinition.snapshot.element[0]", {"id": "Patient", "path": "Patient", **members})
+    return key, f"{place}{inside}", resource
 
 
 def _repeat(key: str, **members: Json) -> Broken:
     return _in(key, "Goal.target[0].detail:Range.extension[0].value:Timing.repeat", members)
 
 
-def _structure(key: str, **members: Json) -> Broken:
-    return key, "StructureDefinition", _of("StructureDefinition", **members)
+def _structure(key: str, inside: str = "", /, **members: Json) -> Broken:
+    return key, f"StructureDefinition{inside}", _of("StructureDefinition", **members)
 
 
 _UCUM = "http://unitsofmeasure.org"
 _HERE = "Observation.extension[0]"
 _A, _B = {"id": "Patient", "path": "Patient"}, {"id": "Patient.name", "path": "Patient.name"}
-_FULL = {"definition": "d", "min": 0, "max": "*", "base": {"path": "x"}}
-_CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
+_ALLERGY = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
 _INSIDE = {"resourceType": "Patient", "id": "a"}
 
 
@@ -68,7 +69,7 @@ BROKEN: list[Broken] = [
     _quantity("age-1", "Age", value=-1, code="a", system=_UCUM),
     _quantity("age-1", "Age", value=1),
     _quantity("cnt-3", "Count", value=1, code="mg", system=_UCUM),
-    ("cnt-3", f"{_HERE}.value", parse(b'{"resourceType":"Observation","extension":[{"valueCount":{"value":1.5,"code":"1","system":"http://unitsofmeasure.org"}}]}')),
+    _quantity("cnt-3", "Count", value=Decimal("1.5"), code="1", system=_UCUM),
     _quantity("dis-1", "Distance", value=1, code="m", system="http://other"),
     _quantity("drt-1", "Duration", value=1, code="h", system="http://other"),
     _repeat("tim-1", duration=1),
@@ -89,7 +90,9 @@ BROKEN: list[Broken] = [
     _in("trd-3", "PlanDefinition.action[0].trigger[0]", {"type": "named-event"}),
     # resources
     ("ait-1", "AllergyIntolerance", _of("AllergyIntolerance", code={"text": "x"})),
-    ("ait-2", "AllergyIntolerance", _of("AllergyIntolerance", clinicalStatus={"text": "x"}, verificationStatus={"coding": [{"system": _CLINICAL, "code": "entered-in-error"}]})),
+    ("ait-2", "AllergyIntolerance", _of(
+        "AllergyIntolerance", clinicalStatus={"text": "x"}, verificationStatus={"coding": [{"system": _ALLERGY, "code": "entered-in-error"}]},
+    )),
     ("app-2", "Appointment", _of("Appointment", status="proposed", start="2024-05-01T10:00:00Z")),
     ("app-3", "Appointment", _of("Appointment", status="booked")),
     ("app-4", "Appointment", _of("Appointment", status="proposed", cancelationReason={"text": "x"})),
@@ -123,7 +126,9 @@ BROKEN: list[Broken] = [
     _in("mad-1", "MedicationAdministration.dosage", {"text": "x"}),
     ("mdd-1", "MedicationDispense", _of("MedicationDispense", whenPrepared="2024-05-02", whenHandedOver="2024-05-01")),
     ("obs-6", "Observation", _of("Observation", valueInteger=1, dataAbsentReason={"text": "x"})),
-    ("obs-7", "Observation", _of("Observation", valueInteger=1, code={"coding": [{"code": "a"}]}, component=[{"code": {"coding": [{"code": "a"}]}}])),
+    ("obs-7", "Observation", _of(
+        "Observation", valueInteger=1, code={"coding": [{"code": "a"}]}, component=[{"code": {"coding": [{"code": "a"}]}}],
+    )),
     _in("obs-3", "Observation.referenceRange[0]", {"age": {"low": {"value": 1}}}),
     _in("obs-3", "Observation.component[0].referenceRange[0]", {"age": {"low": {"value": 1}}}),
     ("org-1", "Organization", _of("Organization", active=True)),
@@ -174,20 +179,20 @@ BROKEN: list[Broken] = [
     _structure("sdf-23", snapshot={"element": [{**_A, "sliceName": "x"}]}),
     _in("sdf-2", "StructureDefinition.mapping[0]", {"identity": "x"}),
     _in("sdf-3", "StructureDefinition.snapshot", {"element": [_A]}),
-    ("sdf-8", "StructureDefinition.snapshot", _of("StructureDefinition", type="Patient", snapshot={"element": [_A, {**_B, "path": "Task.for"}]})),
-    ("sdf-8a", "StructureDefinition.differential", _of("StructureDefinition", type="Patient", differential={"element": [_A, {**_B, "path": "Task.for"}]})),
+    _structure("sdf-8", ".snapshot", type="Patient", snapshot={"element": [_A, {**_B, "path": "Task.for"}]}),
+    _structure("sdf-8a", ".differential", type="Patient", differential={"element": [_A, {**_B, "path": "Task.for"}]}),
     _in("sdf-8b", "StructureDefinition.snapshot", {"element": [_A]}),
     _in("sdf-10", "StructureDefinition.snapshot.element[0]", {"path": "Patient", "binding": {"strength": "required"}}),
     _in("sdf-20", "StructureDefinition.differential", {"element": [{"path": "Patient", "slicing": {"description": "x"}}]}),
-    _element("eld-1", slicing={"rules": "open"})[:1] + ("StructureDefinition.snapshot.element[0].slicing", _element("", slicing={"rules": "open"})[2]),
+    _element("eld-1", ".slicing", slicing={"rules": "open"}),
     _element("eld-2", min=2, max="1"),
-    _element("eld-3", max="x")[:1] + ("StructureDefinition.snapshot.element[0].max", _element("", max="-1")[2]),
+    _element("eld-3", ".max", max="-1"),
     _in("eld-4", "StructureDefinition.snapshot.element[0].type[0]", {"code": "string", "aggregation": ["bundled"]}),
     _element("eld-5", contentReference="#x", maxLength=1),
     _element("eld-6", fixedString="x", type=[{"code": "string"}, {"code": "code"}]),
     _element("eld-7", patternString="x", type=[{"code": "string"}, {"code": "code"}]),
     _element("eld-8", patternString="x", fixedString="x"),
-    _element("eld-12", binding={})[:1] + ("StructureDefinition.snapshot.element[0].binding", _element("", binding={"valueSet": "x"})[2]),
+    _element("eld-12", ".binding", binding={"valueSet": "x"}),
     _element("eld-13", type=[{"code": "string"}, {"code": "string"}]),
     _element("eld-14", constraint=[{"key": "a"}, {"key": "a"}]),
     _element("eld-15", defaultValueString="x", meaningWhenMissing="y"),

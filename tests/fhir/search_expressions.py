@@ -3,4 +3,5 @@ import gzip
 import json
 from pathlib import Path
 
-EXPRESSIONS: dict[str, list[str]] = json.loads(gzip.decompress((Path(__file__).parent / "data" / "search-expressions.json.gz").read_bytes()))
+_FILE = Path(__file__).parent / "data" / "search-expressions.json.gz"
+EXPRESSIONS: dict[str, list[str]] = json.loads(gzip.decompress(_FILE.read_bytes()))

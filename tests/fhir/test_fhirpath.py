@@ -3,7 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from recovery_api.fhir.fhirpath import Env, FhirPathError, Node, Scope, compile, compile_condition
+from recovery_api.fhir import fhirpath
+from recovery_api.fhir.fhirpath import Env, FhirPathError, Node, Scope, compile_condition
 from recovery_api.fhir.json import Json, JsonObject
 
 PATIENT: JsonObject = {
@@ -11,7 +12,12 @@ PATIENT: JsonObject = {
     "id": "p",
     "active": True,
     "name": [
-        {"use": "official", "given": ["Ana", "Lu"], "_given": [None, {"extension": [{"url": "http://x", "valueString": "e"}]}], "family": "Sol"},
+        {
+            "use": "official",
+            "given": ["Ana", "Lu"],
+            "_given": [None, {"extension": [{"url": "http://x", "valueString": "e"}]}],
+            "family": "Sol",
+        },
         {"use": "nickname", "given": ["An"]},
     ],
     "birthDate": "1980-05-02",
@@ -30,7 +36,7 @@ PATIENT: JsonObject = {
 
 
 def values(expression: str, env: Env | None = None) -> list[Json]:
-    return [node.value for node in compile(expression, "Patient")(PATIENT, env or Env())]
+    return [node.value for node in fhirpath.compile(expression, "Patient")(PATIENT, env or Env())]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +130,11 @@ def values(expression: str, env: Env | None = None) -> list[Json]:
     ],
 )
 def test_an_expression_gives(expression: str, expected: list[Json]) -> None:
-    env = Env(variables={"who": "me"}, now="2024-05-10T12:00:00Z", member_of=lambda node, url: node.type == "code" and url == "http://vs")
+    env = Env(
+        variables={"who": "me"},
+        now="2024-05-10T12:00:00Z",
+        member_of=lambda node, url: node.type == "code" and url == "http://vs",
+    )
     assert values(expression, env) == expected
 
 
@@ -134,7 +144,7 @@ def test_an_expression_gives(expression: str, expected: list[Json]) -> None:
         ("Observation.value", "Observation", {"valueQuantity": {"value": 1}}, [Node("Quantity", {"value": 1})]),
         ("Observation.effective", "Observation", {"effectiveDateTime": "2024"}, [Node("dateTime", "2024")]),
         ("(Observation.value as Quantity).code", "Observation", {"valueQuantity": {"code": "mg"}}, [Node("code", "mg")]),
-        ("component.value.ofType(string)", "Observation", {"component": [{"valueString": "x"}, {"valueInteger": 1}]}, [Node("string", "x")]),
+        ("component.value as string", "Observation", {"component": [{"valueString": "x"}, {"valueInteger": 1}]}, [Node("string", "x")]),
         ("entry.resource", "Bundle", {"entry": [{"resource": {"resourceType": "Task"}}]}, [Node("Task", {"resourceType": "Task"})]),
         ("value.value", "Extension", {"valueQuantity": {"value": 3}}, [Node("decimal", 3)]),
         ("low", "Observation.referenceRange", {"low": {"value": 3}}, [Node("Quantity", {"value": 3})]),
@@ -142,27 +152,33 @@ def test_an_expression_gives(expression: str, expected: list[Json]) -> None:
     ],
 )
 def test_a_node_knows_its_type(expression: str, type_: str, resource: JsonObject, expected: list[Node]) -> None:
-    assert compile(expression, type_)(resource) == expected
+    assert fhirpath.compile(expression, type_)(resource) == expected
 
 
 def test_types_are_told_before_anything_is_run() -> None:
-    assert compile("Observation.value as Quantity", "Observation").types == {"Quantity"}
-    assert compile("Observation.subject.reference | Observation.code.coding", "Observation").types == {"string", "Coding"}
-    assert compile("Bundle.entry.resource", "Bundle").types is None
+    assert fhirpath.compile("Observation.value as Quantity", "Observation").types == {"Quantity"}
+    assert fhirpath.compile("Observation.subject.reference | Observation.code.coding", "Observation").types == {"string", "Coding"}
+    assert fhirpath.compile("Bundle.entry.resource", "Bundle").types is None
 
 
 def test_a_resolver_finds_what_references_point_to() -> None:
-    env = Env(resolve=lambda reference: {"resourceType": "Practitioner", "name": [{"family": reference}]} if "/1" in reference else None)
+    def resolve(reference: str) -> JsonObject | None:
+        return {"resourceType": "Practitioner", "name": [{"family": reference}]} if "/1" in reference else None
+
+    env = Env(resolve=resolve)
     assert values("generalPractitioner.resolve().name.family", env) == ["Practitioner/1", "Within"]
 
 
 @pytest.mark.parametrize(
     "expression",
-    ["name.", "name..given", "name given", "'open", "nonsense()", "name.where()", "name.nosuch", "active is Nothing", "4 lightyears", "exists(1, 2)"],
+    [
+        "name.", "name..given", "name given", "'open", "nonsense()", "name.where()", "name.nosuch", "active is Nothing", "4 lightyears",
+        "exists(1, 2)",
+    ],
 )
 def test_what_is_not_fhirpath_is_refused_when_compiled(expression: str) -> None:
     with pytest.raises(FhirPathError):
-        compile(expression, "Patient")
+        fhirpath.compile(expression, "Patient")
 
 
 @pytest.mark.parametrize("expression", ["name.given + 1", "name.given.single()", "%unknown", "active < 3", "now()", "'a'.matches('(')"])
@@ -173,9 +189,17 @@ def test_what_does_not_fit_the_data_is_refused_when_run(expression: str) -> None
 
 @pytest.mark.parametrize(
     "expression",
-    ["name.exists()", "gender.empty()", "multipleBirth.exists() and name.empty().not()", "address.exists() implies active", "active xor name.exists()",
-     "deceased.empty() or birthDate > @2000", "name.given.count() > 2", "id = 'q' or gender.empty()"],
-)  # fmt: skip
+    [
+        "name.exists()",
+        "gender.empty()",
+        "multipleBirth.exists() and name.empty().not()",
+        "address.exists() implies active",
+        "active xor name.exists()",
+        "deceased.empty() or birthDate > @2000",
+        "name.given.count() > 2",
+        "id = 'q' or gender.empty()",
+    ],
+)
 def test_a_condition_means_what_the_expression_means(expression: str) -> None:
     node = Node("Patient", PATIENT)
     answer = compile_condition(expression, "Patient")(Scope(Env(), node), [node])

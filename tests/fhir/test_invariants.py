@@ -42,7 +42,8 @@ def test_a_broken_invariant_is_found_at_its_place(key: str, place: str, resource
 
 
 def test_an_issue_has_the_official_wording() -> None:
-    issue, *others = invariants.check({"resourceType": "Observation", "valueString": "x", "dataAbsentReason": {"text": "none"}}, "Observation")
+    resource: JsonObject = {"resourceType": "Observation", "valueString": "x", "dataAbsentReason": {"text": "none"}}
+    issue, *others = invariants.check(resource, "Observation")
     assert not others
     assert (issue.code, issue.key, issue.severity) == ("invariant", "obs-6", "error")
     assert issue.diagnostics == "dataAbsentReason SHALL only be present if Observation.value[x] is not present"
@@ -84,7 +85,10 @@ def test_a_period_whose_order_can_not_be_told_is_not_broken(period: JsonObject) 
         {"contained": [{"resourceType": "Provenance", "id": "a", "target": [{"reference": "#"}]}]},
         {"contained": [{"resourceType": "Patient", "id": "a"}], "instantiatesUri": ["#a"]},
         {
-            "contained": [{"resourceType": "Patient", "id": "a", "managingOrganization": {"reference": "#b"}}, {"resourceType": "Organization", "id": "b", "name": "B"}],
+            "contained": [
+                {"resourceType": "Patient", "id": "a", "managingOrganization": {"reference": "#b"}},
+                {"resourceType": "Organization", "id": "b", "name": "B"},
+            ],
             "subject": {"reference": "#a"},
         },
     ],

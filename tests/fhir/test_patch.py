@@ -23,11 +23,14 @@ def patient(**changes: Json) -> JsonObject:
     return {name: value for name, value in (PATIENT | changes).items() if value is not None}
 
 
+_VALUES = {int: "valueInteger", str: "valueString"}
+
+
 def operation(kind: str, path: str | None = None, **parts: Json) -> JsonObject:
     """One FHIRPath Patch operation: texts and integers as such, other parts as the members of the part."""
-    given = {"type": {"valueCode": kind}} | ({"path": {"valueString": path}} if path else {})
+    given: dict[str, JsonObject] = {"type": {"valueCode": kind}} | ({"path": {"valueString": path}} if path else {})
     for name, value in parts.items():
-        given[name] = value if isinstance(value, dict) else {"valueInteger": value} if isinstance(value, int) else {"valueString": value}
+        given[name] = value if isinstance(value, dict) else {_VALUES[type(value)]: value}
     return {"name": "operation", "part": [{"name": name, **value} for name, value in given.items()]}
 
 
@@ -50,12 +53,18 @@ NOTE: JsonObject = {"url": "http://note", "valueString": "n"}
         (operation("add", "Patient", name="multipleBirth", value={"valueInteger": 2}), patient(multipleBirthInteger=2)),
         (operation("add", "Patient", name="multipleBirthBoolean", value={"valueBoolean": True}), patient(multipleBirthBoolean=True)),
         (operation("add", "Patient", name="extension", value={"valueExtension": NOTE}), patient(extension=[SCORE, NOTE])),
-        (operation("add", "Patient.birthDate", name="extension", value={"valueExtension": NOTE}), patient(_birthDate={"extension": [NOTE]})),
+        (
+            operation("add", "Patient.birthDate", name="extension", value={"valueExtension": NOTE}),
+            patient(_birthDate={"extension": [NOTE]}),
+        ),
         (
             operation("add", "Patient.name[0].given[0]", name="extension", value={"valueExtension": NOTE}),
             patient(name=[SOL | {"_given": [{"extension": [NOTE]}, {"id": "g"}]}, NICK]),
         ),
-        (operation("add", "Patient.name.where(use = 'nickname')", name="given", value={"valueString": "An"}), patient(name=[SOL, NICK | {"given": ["An"]}])),
+        (
+            operation("add", "Patient.name.where(use = 'nickname')", name="given", value={"valueString": "An"}),
+            patient(name=[SOL, NICK | {"given": ["An"]}]),
+        ),
         (
             operation("add", "Patient", name="contact", value={"part": [
                 {"name": "name", "valueHumanName": {"text": "Eva"}},
@@ -65,7 +74,10 @@ NOTE: JsonObject = {"url": "http://note", "valueString": "n"}
             patient(contact=[{"name": {"text": "Eva"}, "telecom": [{"rank": 1}, {"value": "1", "system": "sms"}]}]),
         ),
         (
-            operation("add", "Patient", name="extension", value={"part": [{"name": "url", "valueUri": "http://t"}, {"name": "value", "valueDate": "2024"}]}),
+            operation("add", "Patient", name="extension", value={"part": [
+                {"name": "url", "valueUri": "http://t"},
+                {"name": "value", "valueDate": "2024"},
+            ]}),
             patient(extension=[SCORE, {"url": "http://t", "valueDate": "2024"}]),
         ),
         (
@@ -165,7 +177,10 @@ def test_a_fhirpath_patch_is_refused(change: JsonObject, refused: type[FhirError
     assert error.type is refused
 
 
-@pytest.mark.parametrize("parameters", [{"resourceType": "Parameters"}, {"resourceType": "Patient", "parameter": []}, {"resourceType": "Parameters", "parameter": 1}])
+@pytest.mark.parametrize(
+    "parameters",
+    [{"resourceType": "Parameters"}, {"resourceType": "Patient", "parameter": []}, {"resourceType": "Parameters", "parameter": 1}],
+)
 def test_a_fhirpath_patch_without_operations_is_malformed(parameters: JsonObject) -> None:
     with pytest.raises(BadRequest):
         apply_fhirpath_patch(PATIENT, parameters)
@@ -234,5 +249,6 @@ def test_decimals_keep_their_digits_through_patches() -> None:
     resource = parse(b'{"resourceType":"Observation","id":"o","valueQuantity":{"value":1.00}}')
     change = parse(b'{"p":[{"op":"add","path":"/referenceRange","value":[{"low":{"value":0.10}}]}]}')["p"]
     assert dump(apply_json_patch(resource, change)).endswith(b'"valueQuantity":{"value":1.00},"referenceRange":[{"low":{"value":0.10}}]}')
-    replaced = apply_fhirpath_patch(resource, patch(operation("replace", "Observation.value.value", value={"valueDecimal": Decimal("2.50")})))
+    change = operation("replace", "Observation.value.value", value={"valueDecimal": Decimal("2.50")})
+    replaced = apply_fhirpath_patch(resource, patch(change))
     assert dump(replaced).endswith(b'"valueQuantity":{"value":2.50}}')

@@ -3,17 +3,17 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import NamedTuple, cast
 
+from recovery_api.fhir import fhirpath
 from recovery_api.fhir.definitions import Element
 from recovery_api.fhir.empties import without_empties
 from recovery_api.fhir.errors import BadRequest, Issue, Unprocessable
-from recovery_api.fhir.fhirpath import Env, FhirPathError, Located, Node, Scope, compile
+from recovery_api.fhir.fhirpath import Env, FhirPathError, Located, Node, Scope
 from recovery_api.fhir.fhirpath.members import extras_of
 from recovery_api.fhir.fhirpath.model import is_primitive
 from recovery_api.fhir.fhirpath.parse import parse
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.patch_value import NewValue, element_for, new_value, part_named
 from recovery_api.fhir.slots import Slot
-
 
 _LONGEST_PATH = 500
 
@@ -77,7 +77,8 @@ def _parameters(parameters: JsonObject) -> list[Json]:
 def _operation(number: int, parameter: Json) -> Operation:
     given = cast(JsonObject, parameter) if isinstance(parameter, dict) else {}
     parts: Json = given.get("part")
-    if given.get("name") != "operation" or not isinstance(parts, list) or not all(isinstance(part, dict) for part in cast(list[Json], parts)):
+    well_formed = isinstance(parts, list) and all(isinstance(part, dict) for part in cast(list[Json], parts))
+    if given.get("name") != "operation" or not well_formed:
         raise BadRequest(f"Parameter {number} of the FHIRPath Patch must be named 'operation' and have parts.")
     operation = Operation(number, "?", cast(list[JsonObject], parts))
     kind = operation.text("type")
@@ -91,7 +92,7 @@ def _find(document: JsonObject, operation: Operation, expression: str) -> list[N
     if len(expression) > _LONGEST_PATH:
         raise operation.malformed(f"has a path of more than {_LONGEST_PATH} characters")
     try:
-        path = compile(expression, type_, located=True)
+        path = fhirpath.compile(expression, type_, located=True)
         return path.nodes(Scope(Env(), Node(type_, document)), [Node(type_, document)])
     except FhirPathError as error:
         raise operation.malformed(f"has a path that can't be used: {error}") from error
@@ -142,7 +143,7 @@ def _content(node: Node) -> JsonObject:
     extras = extras_of(node)
     if extras is None and isinstance(node, Located):
         extras = node.extras = {}
-        Slot(node.owner, node.name).extend(node.index, extras)
+        Slot(node.owner, node.name).extend(node.position, extras)
     return extras if extras is not None else {}
 
 
@@ -160,7 +161,8 @@ def _insert(document: JsonObject, operation: Operation) -> None:
 
 def _list(found: list[Node], operation: Operation) -> Slot:
     slot = _slot(found[0], operation)
-    if any(not isinstance(node, Located) or node.index is None or node.owner is not slot.owner or node.name != slot.name for node in found):
+    places = [node for node in found if isinstance(node, Located) and node.position is not None]
+    if len(places) < len(found) or any(place.owner is not slot.owner or place.name != slot.name for place in places):
         raise operation.inapplicable("its path is not one list")
     return slot
 
@@ -182,7 +184,7 @@ def _delete(document: JsonObject, operation: Operation) -> None:
     node = _one(document, operation)
     if node is not None:
         slot = _slot(node, operation)
-        slot.remove(cast(Located, node).index)
+        slot.remove(cast(Located, node).position)
 
 
 def _replace(document: JsonObject, operation: Operation) -> None:
@@ -191,8 +193,8 @@ def _replace(document: JsonObject, operation: Operation) -> None:
         raise operation.inapplicable("its path finds nothing")
     slot = _slot(node, operation)
     place = cast(Located, node)
-    if place.index is not None:
-        slot.replace(place.index, value.json(node.type), value.extras)
+    if place.position is not None:
+        slot.replace(place.position, value.json(node.type), value.extras)
         return
     element, _ = _element(operation, place.within, _choice_name(place), value)
     slot.remove(None)

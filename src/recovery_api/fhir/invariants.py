@@ -59,7 +59,7 @@ class Plan(NamedTuple):
 Place: TypeAlias = tuple["Place | None", str, int | None]
 
 
-def check(resource: JsonObject, type: str) -> list[Issue]:  # noqa: A002  FHIR's word
+def check(resource: JsonObject, type: str) -> list[Issue]:
     """Every broken invariant in a resource of this type that is structurally valid; none when it keeps all.
 
     Each issue has the invariant's key, its official wording, and the place ("Observation.component[0]").
@@ -115,7 +115,7 @@ def _text(place: Place) -> str:
 
 
 @cache
-def plan(type: str) -> Plan:  # noqa: A001, A002  FHIR's word
+def plan(type: str) -> Plan:
     """The plan of a resource type, data type or backbone element. KeyError for an unknown type."""
     facts = definitions().type(type)
     own = [rule for rule in facts.invariants if rule.severity == "error" and rule.key not in ELSEWHERE]

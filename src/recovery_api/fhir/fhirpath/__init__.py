@@ -5,7 +5,8 @@
 from functools import lru_cache
 
 from recovery_api.fhir.definitions import definitions
-from recovery_api.fhir.fhirpath.compiler import Compiler, direct
+from recovery_api.fhir.fhirpath.code import direct
+from recovery_api.fhir.fhirpath.compiler import Compiler
 from recovery_api.fhir.fhirpath.conditions import Condition, condition
 from recovery_api.fhir.fhirpath.errors import FhirPathError
 from recovery_api.fhir.fhirpath.members import resource_node
@@ -56,7 +57,7 @@ class Path:
 
 
 @lru_cache(maxsize=4096)
-def compile(expression: str, type: str, *, located: bool = False) -> Path:  # noqa: A001  FHIRPath's words
+def compile(expression: str, type: str, *, located: bool = False) -> Path:
     """The Path of an expression about a type: a resource type, "Resource" for any, a data type, or "Observation.component".
 
     `located` makes the nodes `Located`: each knows its place. Raises FhirPathError for text that is not FHIRPath,

@@ -1,8 +1,9 @@
 """Expressions that are asked only whether they hold: the same meaning, without a collection for every step between."""
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from recovery_api.fhir.fhirpath.compiler import Compiler, Types
+from recovery_api.fhir.fhirpath.code import Types
+from recovery_api.fhir.fhirpath.compiler import Compiler
 from recovery_api.fhir.fhirpath.model import fields, is_primitive
 from recovery_api.fhir.fhirpath.nodes import Nodes, Scope
 from recovery_api.fhir.fhirpath.operators import logic, truth
@@ -16,8 +17,8 @@ def condition(compiler: Compiler, tree: Tree, this: Types) -> Condition:
     match tree:
         case ["operator", "and" | "or" | "xor" | "implies" as symbol, left, right]:
             return _logical(symbol, condition(compiler, left, this), condition(compiler, right, this))
-        case ["call", list(inner), "not", []]:
-            return _negated(condition(compiler, cast(Tree, inner), this))
+        case ["call", inner, "not", []] if inner:
+            return _negated(condition(compiler, inner, this))
         case ["call", ["member", None, str(name)], "exists" | "empty" as function, []] if names := _names(name, this):
             return _present(names, wanted=function == "exists")
         case _:

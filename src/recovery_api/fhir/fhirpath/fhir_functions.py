@@ -8,7 +8,7 @@ from recovery_api.fhir.fhirpath.members import members, resource_node
 from recovery_api.fhir.fhirpath.model import is_known
 from recovery_api.fhir.fhirpath.nodes import EMPTY, Node, Nodes, Scope, boolean
 from recovery_api.fhir.fhirpath.operators import single
-from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.json import Json, JsonObject
 
 Scoped: TypeAlias = Callable[..., Nodes]
 
@@ -30,6 +30,12 @@ def reference_type(reference: JsonObject, scope: Scope | None) -> str | None:
     return declared if isinstance(declared, str) else None
 
 
+def as_reference(node: Node) -> JsonObject:
+    """A Reference's own JSON, or that of one to the address that a canonical or uri holds."""
+    value: Json = node.value
+    return cast(JsonObject, value) if isinstance(value, dict) else {"reference": value}
+
+
 def _contained(literal: str, scope: Scope) -> JsonObject | None:
     root = cast(JsonObject, scope.root.value)
     return root if literal == "#" else next((each for each in root.get("contained", ()) if each.get("id") == literal[1:]), None)
@@ -38,7 +44,7 @@ def _contained(literal: str, scope: Scope) -> JsonObject | None:
 def _resolve(scope: Scope, nodes: Nodes) -> Nodes:
     found: Nodes = []
     for node in nodes:
-        reference = cast(JsonObject, node.value if isinstance(node.value, dict) else {"reference": node.value})
+        reference = as_reference(node)
         literal = reference.get("reference")
         resource: JsonObject | None = None
         if isinstance(literal, str):

@@ -1,14 +1,16 @@
 """Functions whose arguments are evaluated for each item of the focus: `where`, `all`, `select`, `repeat`, `iif`, …"""
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from recovery_api.fhir.fhirpath.nodes import EMPTY, FALSE, TRUE, Nodes, Run, Scope
-from recovery_api.fhir.fhirpath.operators import identity, truth
+from recovery_api.fhir.fhirpath.operators import distinct, identity, truth
 
 Types: TypeAlias = frozenset[str] | None
 
 
-class Lambda(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Lambda:
     """How many arguments it takes, what builds it from the focus and the arguments, and the types it gives."""
 
     fewest: int
@@ -70,7 +72,9 @@ def _repeat(run: Run, arguments: list[Run]) -> Run:
         seen: set[object] = set()
         level = run(scope, this)
         while level:
-            level = [each for node in level for each in projection(scope, [node]) if not (identity(each) in seen or seen.add(identity(each)))]
+            reached = distinct([each for node in level for each in projection(scope, [node])])
+            level = [each for each in reached if identity(each) not in seen]
+            seen |= {identity(each) for each in level}
             found += level
         return found
 

@@ -21,17 +21,19 @@ def walk(names: tuple[str, ...], last: tuple[Field, ...]) -> Callable[[JsonObjec
         return collect((value,))
 
     def two(value: JsonObject) -> Nodes:
-        found = value.get(first)
-        return [] if found is None else collect(found if type(found) is list else (found,))
+        found: Json = value.get(first)
+        return [] if found is None else collect(cast(list[JsonObject], found) if type(found) is list else (found,))
 
     def many(value: JsonObject) -> Nodes:
         values: list[JsonObject] = [value]
         for name in names:
             inner: list[JsonObject] = []
             for each in values:
-                found = each.get(name)
-                if found is not None:
-                    inner.extend(found) if type(found) is list else inner.append(found)
+                found: Json = each.get(name)
+                if type(found) is list:
+                    inner += cast(list[JsonObject], found)
+                elif found is not None:
+                    inner.append(found)
             if not inner:
                 return []
             values = inner
@@ -52,11 +54,11 @@ def collector(choice: tuple[Field, ...]) -> Collect:
     def complex_values(values: Iterable[JsonObject]) -> Nodes:
         nodes: Nodes = []
         for value in values:
-            found = value.get(name)
+            found: Json = value.get(name)
             if found is None:
                 continue
             if type(found) is list:
-                nodes += [Node(type_, each) for each in found]
+                nodes += [Node(type_, each) for each in cast(list[Json], found)]
             else:
                 nodes.append(Node(type_, found))
         return nodes
@@ -64,13 +66,13 @@ def collector(choice: tuple[Field, ...]) -> Collect:
     def primitive_values(values: Iterable[JsonObject]) -> Nodes:
         nodes: Nodes = []
         for value in values:
-            found = value.get(name)
+            found: Json = value.get(name)
             if shadow in value:
                 nodes += extended(type_, found, value[shadow])
             elif found is None:
                 continue
             elif type(found) is list:
-                nodes += [Node(type_, each) for each in found]
+                nodes += [Node(type_, each) for each in cast(list[Json], found)]
             else:
                 nodes.append(Node(type_, found))
         return nodes
@@ -127,7 +129,8 @@ def _content(node: Node) -> JsonObject | None:
     """The JSON object that holds a node's members."""
     if is_primitive(node.type):
         return extras_of(node)
-    return node.value if type(node.value) is dict else None
+    value: Json = node.value
+    return cast(JsonObject, value) if type(value) is dict else None
 
 
 def members(nodes: Nodes, name: str) -> Nodes:
@@ -188,7 +191,7 @@ def _located(owner: JsonObject, within: str, field: Field) -> Nodes:
         places = [(None, value, extras)]
     for index, each, beside in places:
         if each is not None or beside is not None:
-            node = Located(str(each.get("resourceType")) if field.resource else field.type, each)
-            node.extras, node.owner, node.within, node.name, node.index = beside, owner, within, field.name, index
+            node = Located(resource_node(each).type if field.resource and each else field.type, each)
+            node.extras, node.owner, node.within, node.name, node.position = beside, owner, within, field.name, index
             found.append(node)
     return found

@@ -20,12 +20,12 @@ class Extended(Node):
 
 
 class Located(Extended):
-    """A node that knows its place: it is `owner[name]`, or `owner[name][index]` in a list; `owner` is of type `within`."""
+    """A node that knows its place: it is `owner[name]`, or `owner[name][position]` in a list; `owner` is of type `within`."""
 
     owner: JsonObject
     within: str
     name: str
-    index: int | None
+    position: int | None
 
 
 Nodes: TypeAlias = list[Node]

@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 from recovery_api.fhir.fhirpath import temporal
 from recovery_api.fhir.fhirpath.errors import FhirPathError
 from recovery_api.fhir.fhirpath.nodes import EMPTY, Node, Nodes, boolean
-from recovery_api.fhir.json import Json
+from recovery_api.fhir.json import Json, JsonObject
 
 Binary: TypeAlias = Callable[[Nodes, Nodes], Nodes]
 
@@ -55,14 +55,15 @@ def distinct(nodes: Nodes) -> Nodes:
 
 def same(one: Node, other: Node) -> bool | None:
     """Whether two values are equal; None where their precision can't tell."""
-    mine, theirs = one.value, other.value
+    mine: Json = one.value
+    theirs: Json = other.value
     if (one.type in temporal.TYPES or other.type in temporal.TYPES) and isinstance(mine, str) and isinstance(theirs, str):
         order = temporal.compare(mine, theirs)
         return None if order is None else order == 0
     if isinstance(mine, bool) or isinstance(theirs, bool):
         return mine is theirs
-    if isinstance(mine, dict) and isinstance(theirs, dict) and "value" in mine and "value" in theirs and one.type == other.type == "Quantity":
-        return _same_unit(mine, theirs) and mine["value"] == theirs["value"]
+    if one.type == other.type == "Quantity" and _are_quantities(one, other):
+        return _same_unit(one.value, other.value) and bool(one.value.get("value") == other.value.get("value"))
     return mine == theirs
 
 
@@ -90,7 +91,11 @@ def _unequal(left: Nodes, right: Nodes) -> Nodes:
     return boolean(None if answer is None else not answer)
 
 
-def _same_unit(one: dict[str, Json], other: dict[str, Json]) -> bool:
+def _are_quantities(*nodes: Node) -> bool:
+    return all(isinstance(node.value, dict) for node in nodes)
+
+
+def _same_unit(one: JsonObject, other: JsonObject) -> bool:
     return (one.get("code") or one.get("unit")) == (other.get("code") or other.get("unit"))
 
 
@@ -100,8 +105,8 @@ def order(left: Nodes, right: Nodes) -> int | None:
     if one is None or other is None:
         return None
     mine, theirs = one.value, other.value
-    if isinstance(mine, dict) and isinstance(theirs, dict):
-        if not _same_unit(cast(dict[str, Json], mine), cast(dict[str, Json], theirs)):
+    if _are_quantities(one, other):
+        if not _same_unit(mine, theirs):
             return None
         mine, theirs = mine.get("value"), theirs.get("value")
     if isinstance(mine, str) and isinstance(theirs, str):
@@ -133,14 +138,14 @@ def _arithmetic(symbol: str, compute: Callable[[Decimal, Decimal], Decimal]) -> 
         one, other = single(left), single(right)
         if one is None or other is None or one.value is None or other.value is None:
             return EMPTY
-        mine, theirs = one.value, other.value
+        mine: Json = one.value
+        theirs: Json = other.value
         if symbol == "+" and isinstance(mine, str) and isinstance(theirs, str):
             return [Node("string", mine + theirs)]
-        if symbol in "+-" and isinstance(mine, str) and isinstance(theirs, dict):
-            amount = theirs["value"] if symbol == "+" else -theirs["value"]
-            return [Node(one.type, temporal.move(mine, Decimal(amount), theirs.get("code") or theirs.get("unit", "")))]
-        if symbol in "+-" and isinstance(mine, dict) and isinstance(theirs, dict) and _same_unit(mine, theirs):  # pyright: ignore[reportUnknownArgumentType]
-            return [Node(one.type, {**mine, "value": compute(mine["value"], theirs["value"])})]
+        if symbol in "+-" and one.type in temporal.TYPES and _are_quantities(other):
+            return [Node(one.type, _moved(mine, cast(JsonObject, theirs), compute))]
+        if symbol in "+-" and _are_quantities(one, other) and _same_unit(one.value, other.value):
+            return [Node(one.type, {**one.value, "value": compute(one.value["value"], other.value["value"])})]
         if not isinstance(mine, int | Decimal) or not isinstance(theirs, int | Decimal):
             raise FhirPathError(f"'{symbol}' can't be applied to a {one.type} and a {other.type}.")
         try:
@@ -149,6 +154,10 @@ def _arithmetic(symbol: str, compute: Callable[[Decimal, Decimal], Decimal]) -> 
             return EMPTY
 
     return computed
+
+
+def _moved(moment: str, span: JsonObject, compute: Callable[[Decimal, Decimal], Decimal]) -> str:
+    return temporal.move(moment, compute(Decimal(0), Decimal(span.get("value", 0))), str(span.get("code") or span.get("unit")))
 
 
 def _truncated(one: Decimal, other: Decimal) -> Decimal:

@@ -16,6 +16,7 @@ from recovery_api.fhir.fhirpath.errors import FhirPathError
 from recovery_api.fhir.json import load
 
 Tree: TypeAlias = list[Any]
+_Parsed: TypeAlias = dict[str, Any]
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"r": "\r", "n": "\n", "t": "\t", "f": "\f"}
@@ -46,8 +47,9 @@ def parse_text(expression: str) -> Tree:
     from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser  # noqa: PLC0415
 
     class Strict(ErrorListener):
-        def syntaxError(self, recognizer: object, symbol: object, line: int, column: int, message: str, error: object) -> None:  # noqa: N802, PLR0913, PLR0917
-            raise FhirPathError(f"'{expression}' is not FHIRPath: {message} at column {column}.")
+        def syntaxError(self, *described: object) -> None:  # noqa: N802  # pyright: ignore[reportIncompatibleMethodOverride]
+            # ANTLR gives: recognizer, symbol, line, column, message, error
+            raise FhirPathError(f"'{expression}' is not FHIRPath: {described[4]} at column {described[3]}.")
 
     listener = ASTPathListener()
     lexer = FHIRPathLexer(InputStream(expression))
@@ -57,14 +59,14 @@ def parse_text(expression: str) -> Tree:
     parser.removeErrorListeners()
     parser.addErrorListener(Strict())
     ParseTreeWalker().walk(listener, parser.entireExpression())
-    entire = listener.parentStack[0]["children"][0]
+    entire = cast(list[_Parsed], listener.parentStack)[0]["children"][0]  # pyright: ignore[reportUnknownMemberType]  fhirpathpy tells no type
     return _tree(entire["children"][0])
 
 
-def _tree(node: dict[str, Any], left: Tree | None = None) -> Tree:
+def _tree(node: _Parsed, left: Tree | None = None) -> Tree:
     """Our tree of the parser's, after `left` (what stands before the dot)."""
     kind: str = node["type"]
-    parts: list[dict[str, Any]] = node.get("children", [])
+    parts: list[_Parsed] = node.get("children", [])
     texts: list[str] = node["terminalNodeText"]
     match kind:
         case "TermExpression" | "InvocationTerm" | "ParenthesizedTerm" | "LiteralTerm":
@@ -75,7 +77,7 @@ def _tree(node: dict[str, Any], left: Tree | None = None) -> Tree:
             return ["member", left, _name(parts[0])]
         case "FunctionInvocation":
             name, *params = parts[0]["children"]
-            arguments = params[0]["children"] if params else []
+            arguments = cast(list[_Parsed], params[0]["children"] if params else [])
             return ["call", left, _name(name), [_tree(argument) for argument in arguments]]
         case "ThisInvocation" | "IndexInvocation" | "TotalInvocation":
             return [kind.removesuffix("Invocation").lower()]
@@ -94,7 +96,7 @@ def _tree(node: dict[str, Any], left: Tree | None = None) -> Tree:
             return ["operator", texts[0], _tree(parts[0]), _tree(parts[1])]
 
 
-def _name(node: dict[str, Any]) -> str:
+def _name(node: _Parsed) -> str:
     text: str = node["text"]
     return _string(text) if text[0] == "`" else text
 
@@ -103,7 +105,7 @@ def _string(text: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _ESCAPED.get(found[2], found[2]), text[1:-1])
 
 
-def _literal(kind: str, node: dict[str, Any]) -> Tree:
+def _literal(kind: str, node: _Parsed) -> Tree:
     text: str = node["text"]
     match kind:
         case "NullLiteral":
@@ -122,7 +124,7 @@ def _literal(kind: str, node: dict[str, Any]) -> Tree:
             return ["literal", "Quantity", _quantity(node["children"][0])]
 
 
-def _quantity(node: dict[str, Any]) -> dict[str, Any]:
+def _quantity(node: _Parsed) -> _Parsed:
     unit = node["children"][0]
     value = Decimal(node["terminalNodeText"][0])
     if unit["terminalNodeText"]:
@@ -136,5 +138,6 @@ def _quantity(node: dict[str, Any]) -> dict[str, Any]:
 
 def dump_trees(expressions: list[str]) -> str:
     """The file of trees for these expressions: JSON, one expression a line, in order."""
-    lines = (f"{json.dumps(each)}:{json.dumps(parse_text(each), separators=(',', ':'), default=float)}" for each in sorted(set(expressions)))
+    trees = {each: json.dumps(parse_text(each), separators=(",", ":"), default=float) for each in sorted(set(expressions))}
+    lines = (f"{json.dumps(each)}:{tree}" for each, tree in trees.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -68,7 +68,8 @@ def move(text: str, amount: Decimal, unit: str) -> str:
     unit = unit.removesuffix("s") if len(unit) > len("ms") else unit
     year, month, day, hour, minute, second, zone = found.groups()
     try:
-        start = datetime(int(year or 2000), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(float(second or 0)))
+        whole_second = int(Decimal(second or 0))
+        start = datetime(int(year or 2000), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), whole_second, tzinfo=UTC)
         if unit in _MONTHS:
             ordinal = start.year * 12 + start.month - 1 + int(amount) * _MONTHS[unit]
             target, month_ = ordinal // 12, ordinal % 12 + 1

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from recovery_api.fhir.fhirpath.errors import FhirPathError
 from recovery_api.fhir.fhirpath.nodes import EMPTY, Node, Nodes, boolean
 from recovery_api.fhir.fhirpath.operators import number, single
-from recovery_api.fhir.json import Json
+from recovery_api.fhir.json import Json, JsonObject
 
 Function: TypeAlias = Callable[..., Nodes]
 
@@ -32,7 +32,8 @@ def text(value: Json) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return f"{value.get('value')} '{value.get('code') or value.get('unit') or '1'}'"
+        quantity = cast(JsonObject, value)
+        return f"{quantity.get('value')} '{quantity.get('code') or quantity.get('unit') or '1'}'"
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
@@ -56,7 +57,7 @@ def _convert(name: str, value: Json) -> Json:
             except InvalidOperation:
                 return None
         case "toQuantity":
-            return value if isinstance(value, dict) else _quantity(value)
+            return cast(JsonObject, value) if isinstance(value, dict) else _quantity(value)
         case _:
             found = _SHAPES[name].fullmatch(text(value))
             return found[1] if found else None
@@ -74,7 +75,12 @@ def _conversion(name: str) -> Function:
 
 
 def _convertible(name: str) -> Function:
-    return lambda nodes: boolean(bool(_conversion(name)(nodes))) if nodes else EMPTY
+    convert = _conversion(name)
+
+    def convertible(nodes: Nodes) -> Nodes:
+        return boolean(bool(convert(nodes))) if nodes else EMPTY
+
+    return convertible
 
 
 def _of_text(compute: Callable[..., Json], type_: str = "string") -> Function:
@@ -89,7 +95,7 @@ def _of_text(compute: Callable[..., Json], type_: str = "string") -> Function:
             raise FhirPathError(f"A {node.type} is no text.")
         answer = compute(node.value, *(other.value for other in others if other))
         if isinstance(answer, list):
-            return [Node(type_, each) for each in answer]
+            return [Node(type_, each) for each in cast(list[Json], answer)]
         return EMPTY if answer is None else [Node(type_, answer)]
 
     return computed
@@ -128,6 +134,42 @@ def _of_number(compute: Callable[..., Decimal | int | None]) -> Function:
     return computed
 
 
+def _matches(value: str, pattern: str) -> bool:
+    return _pattern(pattern).search(value) is not None
+
+
+def _matches_full(value: str, pattern: str) -> bool:
+    return _pattern(pattern).fullmatch(value) is not None
+
+
+def _replace_matches(value: str, pattern: str, by: str) -> str:
+    return _pattern(pattern).sub(by, value)
+
+
+def _abs(value: Decimal) -> Decimal:
+    return abs(value)
+
+
+def _sqrt(value: Decimal) -> Decimal:
+    return Decimal(value).sqrt()
+
+
+def _exp(value: Decimal) -> Decimal:
+    return Decimal(value).exp()
+
+
+def _ln(value: Decimal) -> Decimal:
+    return Decimal(value).ln()
+
+
+def _log(value: Decimal, base: Decimal) -> Decimal:
+    return _ln(value) / _ln(base)
+
+
+def _power(value: Decimal, exponent: Decimal) -> Decimal:
+    return value**exponent
+
+
 def _round(value: Decimal, digits: int = 0) -> Decimal:
     return Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
@@ -148,9 +190,9 @@ VALUES: dict[str, tuple[Function, int, int, str]] = {
     "startsWith": (_of_text(str.startswith, "boolean"), 1, 1, "boolean"),
     "endsWith": (_of_text(str.endswith, "boolean"), 1, 1, "boolean"),
     "contains": (_of_text(str.__contains__, "boolean"), 1, 1, "boolean"),
-    "matches": (_of_text(lambda value, pattern: bool(_pattern(pattern).search(value)), "boolean"), 1, 1, "boolean"),
-    "matchesFull": (_of_text(lambda value, pattern: bool(_pattern(pattern).fullmatch(value)), "boolean"), 1, 1, "boolean"),
-    "replaceMatches": (_of_text(lambda value, pattern, by: _pattern(pattern).sub(by, value)), 2, 2, "string"),
+    "matches": (_of_text(_matches, "boolean"), 1, 1, "boolean"),
+    "matchesFull": (_of_text(_matches_full, "boolean"), 1, 1, "boolean"),
+    "replaceMatches": (_of_text(_replace_matches), 2, 2, "string"),
     "replace": (_of_text(str.replace), 2, 2, "string"),
     "indexOf": (_of_text(str.find, "integer"), 1, 1, "integer"),
     "lastIndexOf": (_of_text(str.rfind, "integer"), 1, 1, "integer"),
@@ -162,15 +204,15 @@ VALUES: dict[str, tuple[Function, int, int, str]] = {
     "toChars": (_of_text(list), 0, 0, "string"),
     "split": (_of_text(str.split), 1, 1, "string"),
     "join": (_join, 0, 1, "string"),
-    "abs": (_of_number(abs), 0, 0, "decimal"),
+    "abs": (_of_number(_abs), 0, 0, "decimal"),
     "ceiling": (_of_number(math.ceil), 0, 0, "integer"),
     "floor": (_of_number(math.floor), 0, 0, "integer"),
     "truncate": (_of_number(int), 0, 0, "integer"),
     "round": (_of_number(_round), 0, 1, "decimal"),
-    "sqrt": (_of_number(lambda value: Decimal(value).sqrt()), 0, 0, "decimal"),
-    "exp": (_of_number(lambda value: Decimal(value).exp()), 0, 0, "decimal"),
-    "ln": (_of_number(lambda value: Decimal(value).ln()), 0, 0, "decimal"),
-    "log": (_of_number(lambda value, base: Decimal(value).ln() / Decimal(base).ln()), 1, 1, "decimal"),
-    "power": (_of_number(lambda value, exponent: value**exponent), 1, 1, "decimal"),
+    "sqrt": (_of_number(_sqrt), 0, 0, "decimal"),
+    "exp": (_of_number(_exp), 0, 0, "decimal"),
+    "ln": (_of_number(_ln), 0, 0, "decimal"),
+    "log": (_of_number(_log), 1, 1, "decimal"),
+    "power": (_of_number(_power), 1, 1, "decimal"),
     "sum": (_sum, 0, 0, "decimal"),
 }
