@@ -14,8 +14,6 @@ from tests.architecture.dockerfile import Image, Stage, read
 ROOT = Path(__file__).parents[2]
 START_LIMIT = 60.0
 
-pytestmark = pytest.mark.xdist_group("image")  # built once, by one worker
-
 
 @pytest.fixture(scope="module")
 def stages() -> list[Stage]:
