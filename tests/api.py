@@ -112,7 +112,8 @@ class Client:
         if body is not None:
             sent["content-type"] = "application/json-patch+json" if isinstance(body, list) else FHIR_JSON
         content = body if isinstance(body, bytes | None) else dump(body)
-        answer = await self._http.request(method, path.lstrip("/"), content=content, headers=sent | dict(headers or {}), params=params or None)
+        sent |= headers or {}
+        answer = await self._http.request(method, path.lstrip("/"), content=content, headers=sent, params=params or None)
         return Response(answer.status_code, answer.headers, answer.content)
 
     async def get(self, path: str, *, headers: Mapping[str, str] | None = None, **params: Any) -> Response:

@@ -1,6 +1,6 @@
 """References: where they stand in a resource, and what a literal one says (https://hl7.org/fhir/R4/references.html)."""
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple, cast
@@ -88,9 +88,9 @@ def urn_holders(resource: JsonObject) -> Iterator[tuple[JsonObject | list[Json],
     return _urns(resource, name) if isinstance(name, str) and name in definitions().resource_types else iter(())
 
 
-def narrative_links(div: str) -> Iterator[str]:
-    """The urn:uuid and urn:oid that a narrative's links and images name."""
-    return (match[0] for match in _link.finditer(div))
+def relinked(div: str, targets: Mapping[str, str]) -> str:
+    """A narrative whose links and images name these targets in place of their urn:uuid or urn:oid; its text stays."""
+    return _link.sub(lambda match: targets.get(match[0], match[0]), div)
 
 
 def _objects(value: Json, place: str) -> Iterator[tuple[str, JsonObject]]:

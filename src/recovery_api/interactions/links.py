@@ -3,7 +3,7 @@ from collections.abc import Mapping
 
 from recovery_api.fhir.errors import BadRequest, Issue, PreconditionFailed, Unprocessable
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.references import Kind, narrative_links, parse_reference, references, urn_holders
+from recovery_api.fhir.references import Kind, parse_reference, references, relinked, urn_holders
 from recovery_api.interactions.conditional import matches
 from recovery_api.interactions.unit import Writing
 
@@ -20,10 +20,7 @@ async def relink(writing: Writing, resource: JsonObject, targets: Mapping[str, s
                 raise BadRequest(Issue("invalid", f"No entry has the fullUrl {text[:64]}.", resource.get("resourceType")))
             container[key] = targets.get(text, text)  # type: ignore[index,call-overload]
         else:
-            rewritten = text
-            for link in set(narrative_links(text)) & targets.keys():
-                rewritten = rewritten.replace(link, targets[link])
-            container[key] = rewritten  # type: ignore[index,call-overload]
+            container[key] = relinked(text, targets)  # type: ignore[index,call-overload]
     for place, holder in references(resource):
         reference: str = holder["reference"]
         if reference in targets:

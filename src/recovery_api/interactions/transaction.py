@@ -55,6 +55,7 @@ async def transaction(
             with _at(step.index):
                 await _resolve(server, step, writer, known)
         _check_identities(steps)
+        known.planned.update((step.request.type or "", step.request.id or "") for step in steps if _creates(step))
         targets = {step.full_url: step.reference for step in steps if step.full_url and step.reference}
         for step in steps:
             if isinstance(step.request.body, dict):
@@ -94,6 +95,10 @@ async def _resolve(server: Server, step: Step, writer: Writer, known: Transactio
     if current is not None:
         body = {"id": current.id, **request.body} if isinstance(request.body, dict) and request.interaction == "update" else request.body
         step.request = replace(request, id=current.id, query=(), body=body)
+
+
+def _creates(step: Step) -> bool:
+    return step.request.interaction == "create" and step.found is None
 
 
 def _check_identities(steps: Sequence[Step]) -> None:

@@ -21,6 +21,8 @@ class Reading:
 class Transaction:
     """What the writes of one transaction know of each other."""
 
+    planned: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """What its entries will make, by type and id: they may point at each other whatever their order."""
     created: dict[tuple[str, str], JsonObject] = field(default_factory=dict[tuple[str, str], JsonObject])
     """The resources made in it, by type and id."""
     readable: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])

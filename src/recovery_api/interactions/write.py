@@ -123,7 +123,7 @@ async def _check_references(writing: Writing, resource: JsonObject, client: str,
         literal = parse_reference(holder["reference"])
         if literal and literal.type and literal.id and holder["reference"] not in stood:
             places.setdefault((literal.type, literal.id), place)
-    wanted = [key for key in places if key not in transaction.created and key not in transaction.readable]
+    wanted = [key for key in places if key not in transaction.planned and key not in transaction.readable]
     transaction.readable |= await writing.writer.references_visible(wanted) if wanted else set()
     missing = [key for key in wanted if key not in transaction.readable]
     if missing:
