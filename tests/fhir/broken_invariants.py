@@ -91,7 +91,9 @@ BROKEN: list[Broken] = [
     # resources
     ("ait-1", "AllergyIntolerance", _of("AllergyIntolerance", code={"text": "x"})),
     ("ait-2", "AllergyIntolerance", _of(
-        "AllergyIntolerance", clinicalStatus={"text": "x"}, verificationStatus={"coding": [{"system": _ALLERGY, "code": "entered-in-error"}]},
+        "AllergyIntolerance",
+        clinicalStatus={"text": "x"},
+        verificationStatus={"coding": [{"code": "entered-in-error", "system": _ALLERGY}]},
     )),
     ("app-2", "Appointment", _of("Appointment", status="proposed", start="2024-05-01T10:00:00Z")),
     ("app-3", "Appointment", _of("Appointment", status="booked")),

@@ -1,11 +1,15 @@
 """FHIRPath means what http://hl7.org/fhirpath/N1/ and https://hl7.org/fhir/R4/fhirpath.html say."""
 from decimal import Decimal
+from importlib.resources import files
 
 import pytest
 
 from recovery_api.fhir import fhirpath
+from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.fhirpath import Env, FhirPathError, Node, Scope, compile_condition
+from recovery_api.fhir.fhirpath.parse import parse_text
 from recovery_api.fhir.json import Json, JsonObject
+from recovery_api.fhir.json import parse as parse_json
 
 PATIENT: JsonObject = {
     "resourceType": "Patient",
@@ -204,3 +208,11 @@ def test_a_condition_means_what_the_expression_means(expression: str) -> None:
     node = Node("Patient", PATIENT)
     answer = compile_condition(expression, "Patient")(Scope(Env(), node), [node])
     assert ([] if answer is None else [answer]) == values(expression)
+
+
+def test_the_trees_that_the_package_carries_are_those_of_all_invariants_and_what_the_parser_gives() -> None:
+    facts = definitions()
+    rules = [rule for name in facts.type_names for rule in facts.type(name).invariants if rule.severity == "error"]
+    carried = parse_json((files("recovery_api.definitions") / "compiled" / "fhirpath.json").read_bytes())
+    assert {rule.expression for rule in rules} <= carried.keys()
+    assert {expression: parse_text(expression) for expression in carried} == carried

@@ -3,7 +3,7 @@
 Each type has a plan: its own rules, and which JSON members lead to other types' plans. Checking walks only what is there.
 A rule is kept when its expression is true. Where FHIRPath gives nothing it is broken, as official validators have it, save for UNDECIDED.
 """
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, TypeAlias, cast
 
@@ -11,6 +11,7 @@ from recovery_api.fhir.definitions import Element, Invariant, definitions
 from recovery_api.fhir.errors import Issue
 from recovery_api.fhir.fhirpath import Env, Node, Scope, compile_condition
 from recovery_api.fhir.fhirpath.members import descendants, resource_node
+from recovery_api.fhir.fhirpath.reads import members_read
 from recovery_api.fhir.json import Json, JsonObject
 
 ELSEWHERE: Mapping[str, str] = {
@@ -31,13 +32,20 @@ UNDECIDED: Mapping[str, str] = {
 """Rules that are kept where FHIRPath can't tell, by key, and why."""
 
 
+Test: TypeAlias = Callable[[Scope, list[Node]], bool | None]
+
+
 class Rule(NamedTuple):
-    """One invariant: where the test doesn't hold for a node, it is broken; `undecided` is what an answer of None means."""
+    """One invariant: where the test doesn't hold for a node, it is broken; `undecided` is what an answer of None means.
+
+    Where `needs` is given, it can only be broken by a value that has one of these members.
+    """
 
     key: str
     human: str
     undecided: bool
-    holds: Callable[[Scope, list[Node]], bool | None]
+    holds: Test
+    needs: frozenset[str] | None
 
 
 class Member(NamedTuple):
@@ -49,10 +57,10 @@ class Member(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What to check in values of one type."""
+    """What to check in values of one type: its rules, by what they need, and the members to visit."""
 
     type: str
-    rules: tuple[Rule, ...]
+    rules: tuple[tuple[frozenset[str] | None, tuple[Rule, ...]], ...]
     members: Mapping[str, Member]
 
 
@@ -74,8 +82,9 @@ _ENV = Env()
 
 
 def _visit(scope: Scope, value: JsonObject, at: Plan, place: Place, issues: list[Issue]) -> None:
-    if at.rules:
-        _apply(at.rules, scope, Node(at.type, value), place, issues)
+    due = [rule for needs, rules in at.rules if needs is None or not needs.isdisjoint(value) for rule in rules]
+    if due:
+        _apply(due, scope, Node(at.type, value), place, issues)
     members = at.members
     for key in value:
         if key in members:
@@ -99,10 +108,10 @@ def _enter(scope: Scope, value: Json, member: Member, place: Place, issues: list
         _visit(scope, cast(JsonObject, value), plan(member.type), place, issues)
 
 
-def _apply(rules: tuple[Rule, ...], scope: Scope, node: Node, place: Place, issues: list[Issue]) -> None:
+def _apply(rules: Sequence[Rule], scope: Scope, node: Node, place: Place, issues: list[Issue]) -> None:
     focus = [node]
     scope.context = node
-    for key, human, undecided, holds in rules:
+    for key, human, undecided, holds, _ in rules:
         answer = holds(scope, focus)
         if answer is False or (answer is None and not undecided):
             issues.append(Issue("invariant", human, _text(place), key=key))
@@ -125,7 +134,9 @@ def plan(type: str) -> Plan:
         placed = tuple(_rule(rule, types) for rule in own if rule.element == element.choice)
         placed += tuple(_rule(rule, (element.type,)) for rule in own if rule.element == element.name)
         members |= _members(element, placed)
-    return Plan(type, tuple(_rule(rule, (type,)) for rule in own if not rule.element), members)
+    rules = [_rule(rule, (type,)) for rule in own if not rule.element]
+    needs = dict.fromkeys(rule.needs for rule in rules)
+    return Plan(type, tuple((need, tuple(rule for rule in rules if rule.needs == need)) for need in needs), members)
 
 
 def _members(element: Element, placed: tuple[Rule, ...]) -> dict[str, Member]:
@@ -139,7 +150,19 @@ def _members(element: Element, placed: tuple[Rule, ...]) -> dict[str, Member]:
 
 @cache
 def _rule(rule: Invariant, types: tuple[str, ...]) -> Rule:
-    return Rule(rule.key, rule.human, rule.key in UNDECIDED, _COMPILED.get(rule.key) or compile_condition(rule.expression, *types))
+    undecided = rule.key in UNDECIDED
+    if rule.key in _COMPILED:
+        return Rule(rule.key, rule.human, undecided, *_COMPILED[rule.key])
+    holds = compile_condition(rule.expression, *types)
+    needs = members_read(rule.expression, types[0]) if len(types) == 1 and not rule.element else None
+    return Rule(rule.key, rule.human, undecided, holds, needs if needs and _kept_without(holds, types[0], undecided=undecided) else None)
+
+
+def _kept_without(holds: Test, type_: str, *, undecided: bool) -> bool:
+    """Whether a value that has nothing of what a rule reads keeps the rule."""
+    node = Node(type_, {})
+    answer = holds(Scope(_ENV, node), [node])
+    return undecided if answer is None else answer
 
 
 def _references_resolve(scope: Scope, focus: list[Node]) -> bool:
@@ -169,4 +192,7 @@ def _local_references(nodes: list[Node]) -> set[str]:
 
 
 _ADDRESSES = frozenset({"canonical", "uri", "url"})
-_COMPILED: Mapping[str, Callable[[Scope, list[Node]], bool | None]] = {"ref-1": _references_resolve, "dom-3": _contained_are_referenced}
+_COMPILED: Mapping[str, tuple[Test, frozenset[str]]] = {
+    "ref-1": (_references_resolve, frozenset({"reference"})),
+    "dom-3": (_contained_are_referenced, frozenset({"contained"})),
+}

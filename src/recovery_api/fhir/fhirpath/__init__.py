@@ -46,9 +46,9 @@ class Path:
             node = resource_node(focus) if self.type == "Resource" else Node(self.type, focus)
             scope = Scope(env, node, resource_node(env.root) if env.root else None)
             nodes = self.run(scope, [node])
-        for node in nodes:
-            if node.value is None:
-                return [each for each in nodes if each.value is not None]
+        for _, value in nodes:
+            if value is None:
+                return [node for node in nodes if node.value is not None]
         return nodes
 
     def nodes(self, scope: Scope, this: Nodes) -> Nodes:

@@ -13,12 +13,22 @@ from recovery_api.fhir.json import Json, JsonObject
 Collect: TypeAlias = Callable[[Iterable[JsonObject]], Nodes]
 
 
+# new(Node, (type, value)) makes a Node in half the time that Node(type, value) takes, and walking is mostly that.
+new = cast(Callable[[type[Node], tuple[str, Json]], Node], tuple.__new__)
+
+
 def walk(names: tuple[str, ...], last: tuple[Field, ...]) -> Callable[[JsonObject], Nodes]:
     """The nodes at the end of a path whose middle steps, `names`, are elements of one type that is not primitive."""
     collect = collector(last)
 
     def one(value: JsonObject) -> Nodes:
         return collect((value,))
+
+    def only(value: JsonObject) -> Nodes:
+        found: Json = value.get(name)
+        if found is None or type(found) is list or shadow in value:
+            return collect((value,))
+        return [new(Node, (type_, found))]
 
     def two(value: JsonObject) -> Nodes:
         found: Json = value.get(first)
@@ -40,7 +50,11 @@ def walk(names: tuple[str, ...], last: tuple[Field, ...]) -> Callable[[JsonObjec
         return collect(values)
 
     first = names[0] if names else ""
-    return one if not names else two if len(names) == 1 else many
+    name, type_, _, resource = last[0]
+    shadow = f"_{name}"
+    if not names:
+        return one if len(last) > 1 or resource else only
+    return two if len(names) == 1 else many
 
 
 @lru_cache(maxsize=4096)
@@ -58,9 +72,9 @@ def collector(choice: tuple[Field, ...]) -> Collect:
             if found is None:
                 continue
             if type(found) is list:
-                nodes += [Node(type_, each) for each in cast(list[Json], found)]
+                nodes += [new(Node, (type_, each)) for each in cast(list[Json], found)]
             else:
-                nodes.append(Node(type_, found))
+                nodes.append(new(Node, (type_, found)))
         return nodes
 
     def primitive_values(values: Iterable[JsonObject]) -> Nodes:
@@ -72,9 +86,9 @@ def collector(choice: tuple[Field, ...]) -> Collect:
             elif found is None:
                 continue
             elif type(found) is list:
-                nodes += [Node(type_, each) for each in cast(list[Json], found)]
+                nodes += [new(Node, (type_, each)) for each in cast(list[Json], found)]
             else:
-                nodes.append(Node(type_, found))
+                nodes.append(new(Node, (type_, found)))
         return nodes
 
     def resources(values: Iterable[JsonObject]) -> Nodes:
