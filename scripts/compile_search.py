@@ -5,6 +5,7 @@
 Sources (both CC0-1.0): `r4/hl7.fhir.r4.core.tgz` (FHIR 4.0.1), `us-core/hl7.fhir.us.core-7.0.0-noexamples.tgz`; and, compiled
 before, `types.json` and `codes.json`. A parameter whose expression reads what can't be indexed is listed under "left out".
 """
+
 import json
 import sys
 import tarfile

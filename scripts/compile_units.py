@@ -5,10 +5,11 @@
 UCUM is Copyright © Regenstrief Institute; it may be used free of charge under the UCUM licence (https://ucum.org/license).
 Special units (defined by a function) are left out.
 """
+
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 NAMESPACE = {"u": "http://unitsofmeasure.org/ucum-essence"}
 TARGET = Path(__file__).parents[1] / "src/recovery_api/definitions/compiled/units.json"
@@ -18,7 +19,7 @@ def main() -> None:
     package = find_spec("ucumvert")
     if package is None or package.origin is None:
         raise SystemExit("install ucumvert first")
-    root = ElementTree.parse(Path(package.origin).parent / "vendor/ucum-essence.xml").getroot()  # noqa: S314
+    root = ET.parse(Path(package.origin).parent / "vendor/ucum-essence.xml").getroot()  # noqa: S314
     prefixes = {prefix.attrib["Code"]: _value(prefix) for prefix in root.findall("u:prefix", NAMESPACE)}
     metric = {unit.attrib["Code"]: "" for unit in root.findall("u:base-unit", NAMESPACE)}
     fixed: dict[str, str] = {}
@@ -32,12 +33,12 @@ def main() -> None:
     TARGET.write_text("{" + ",\n".join(lines) + "}\n")
 
 
-def _value(element: ElementTree.Element) -> str:
+def _value(element: ET.Element) -> str:
     value = element.find("u:value", NAMESPACE)
     return "" if value is None else value.attrib["value"]
 
 
-def _unit(element: ElementTree.Element) -> str:
+def _unit(element: ET.Element) -> str:
     value = element.find("u:value", NAMESPACE)
     return "" if value is None else value.attrib["Unit"]
 

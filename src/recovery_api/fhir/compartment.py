@@ -1,4 +1,5 @@
 """Compartment membership, by R4's CompartmentDefinitions (https://hl7.org/fhir/R4/compartmentdefinition.html)."""
+
 from collections.abc import Mapping
 
 from recovery_api.fhir.errors import NotFound

@@ -1,4 +1,5 @@
 """Searching in memory: resources in, ids out."""
+
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 

@@ -1,4 +1,5 @@
 """Chains and `_has`: https://hl7.org/fhir/R4/search.html#chaining, #has."""
+
 import pytest
 
 from recovery_api.fhir.errors import BadRequest
@@ -6,7 +7,12 @@ from recovery_api.fhir.json import JsonObject
 from tests.fhir.search.searching import concept, observation, patient, search
 
 WORLD: list[JsonObject] = [
-    patient("p", name=[{"family": "Peters"}], managingOrganization={"reference": "Organization/o"}, generalPractitioner=[{"reference": "Practitioner/dr"}]),
+    patient(
+        "p",
+        name=[{"family": "Peters"}],
+        managingOrganization={"reference": "Organization/o"},
+        generalPractitioner=[{"reference": "Practitioner/dr"}],
+    ),
     patient("q", name=[{"family": "Quinn"}]),
     {"resourceType": "Organization", "id": "o", "name": "Harbour", "partOf": {"reference": "Organization/top"}},
     {"resourceType": "Organization", "id": "top", "name": "City"},

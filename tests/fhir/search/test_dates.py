@@ -1,4 +1,5 @@
 """Dates and their prefixes, by R4's search page: https://hl7.org/fhir/R4/search.html#date."""
+
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -49,7 +50,9 @@ def test_a_date_without_time_is_a_day_of_the_zone() -> None:
     assert implicit_range("9999", OSLO).high > implicit_range("9999-12-31T12:00:00Z", OSLO).high
 
 
-@pytest.mark.parametrize("text", ["", "20", "2020-13", "2020-02-30", "2020-1-1", "2020-01-01T10", "2020-01-01T25:00", "2020-01-01 10:00", "now"])
+@pytest.mark.parametrize(
+    "text", ["", "20", "2020-13", "2020-02-30", "2020-1-1", "2020-01-01T10", "2020-01-01T25:00", "2020-01-01 10:00", "now"]
+)
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a date"):
         implicit_range(text, OSLO)
@@ -113,8 +116,18 @@ def test_near_is_a_tenth_of_the_gap_to_now() -> None:
 def test_last_updated_is_the_servers_own_stamp() -> None:
     stamped = observation(stamp=stamp("2020-01-15T12:00"))
     for asked, holds in {
-        "2020-01-15": True, "gt2020-01-14": True, "gt2020-01-15": False, "lt2020-01-16": True, "lt2020-01-15": False, "ge2020-01-15": True,
-        "le2020-01-15": True, "le2020-01-14": False, "ne2020-01-15": False, "ne2020-01-14": True, "sa2020-01-14": True, "eb2020-01-16": True,
+        "2020-01-15": True,
+        "gt2020-01-14": True,
+        "gt2020-01-15": False,
+        "lt2020-01-16": True,
+        "lt2020-01-15": False,
+        "ge2020-01-15": True,
+        "le2020-01-15": True,
+        "le2020-01-14": False,
+        "ne2020-01-15": False,
+        "ne2020-01-14": True,
+        "sa2020-01-14": True,
+        "eb2020-01-16": True,
         "ap2020": True,
     }.items():
         assert search(f"Observation?_lastUpdated={asked}", stamped) == ({"1"} if holds else set()), asked
@@ -134,7 +147,7 @@ def test_a_malformed_date_is_refused_by_the_parameters_name() -> None:
 
 
 moments = st.builds(
-    lambda day, size: (datetime.fromtimestamp(day * 86_400, UTC).isoformat()[:size]), st.integers(-3000, 30000), st.sampled_from((4, 7, 10))
+    lambda day, size: datetime.fromtimestamp(day * 86_400, UTC).isoformat()[:size], st.integers(-3000, 30000), st.sampled_from((4, 7, 10))
 )
 
 
@@ -148,8 +161,14 @@ def test_a_lowered_date_means_what_the_search_page_says(asked: str, start: str, 
     contained = s_low <= low and high <= s_high
     above, below = high > s_high, low < s_low
     wanted = {
-        "eq": contained, "ne": not contained, "gt": above, "lt": below, "ge": above or contained, "le": below or contained,
-        "sa": low >= s_high, "eb": high <= s_low,
+        "eq": contained,
+        "ne": not contained,
+        "gt": above,
+        "lt": below,
+        "ge": above or contained,
+        "le": below or contained,
+        "sa": low >= s_high,
+        "eb": high <= s_low,
     }[prefix]
     dated = observation(effectivePeriod={"start": start, "end": end})
     assert (search(f"Observation?date={prefix}{asked}", dated) == {"1"}) is wanted

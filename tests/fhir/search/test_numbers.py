@@ -1,4 +1,5 @@
 """Numbers and quantities, by R4's search page: https://hl7.org/fhir/R4/search.html#number, #quantity."""
+
 from decimal import Decimal
 
 import pytest
@@ -31,7 +32,7 @@ def test_the_digits_of_a_number_say_how_precise_it_is(text: str, low: str, high:
     assert (value - half, value + half) == (Decimal(low), Decimal(high))
 
 
-@pytest.mark.parametrize("text", ["", "a", "1,5", "0x10", "NaN", "Infinity", "1e9999", "--1", "1.", ".5", "١"])
+@pytest.mark.parametrize("text", ["", "a", "1,5", "0x10", "NaN", "Infinity", "1e9999", "--1", "1.", ".5", "\u0661"])
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a number"):
         read_number(text)
@@ -48,21 +49,51 @@ def risk(probability: Json) -> dict[str, Json]:
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        ("0.8", True), ("0.80", True), ("0.800", True), ("0.81", False), ("ne0.8", False), ("ne0.9", True), ("gt0.8", False), ("gt0.79", True),
-        ("lt0.8", False), ("lt0.81", True), ("ge0.8", True), ("le0.8", True), ("ge0.81", False), ("sa0.7", True), ("sa0.8", False),
-        ("eb0.9", True), ("eb0.8", False), ("ap0.75", True), ("ap0.5", False),
+        ("0.8", True),
+        ("0.80", True),
+        ("0.800", True),
+        ("0.81", False),
+        ("ne0.8", False),
+        ("ne0.9", True),
+        ("gt0.8", False),
+        ("gt0.79", True),
+        ("lt0.8", False),
+        ("lt0.81", True),
+        ("ge0.8", True),
+        ("le0.8", True),
+        ("ge0.81", False),
+        ("sa0.7", True),
+        ("sa0.8", False),
+        ("eb0.9", True),
+        ("eb0.8", False),
+        ("ap0.75", True),
+        ("ap0.5", False),
     ],
-)  # fmt: skip
+)
 def test_prefixes_compare_numbers_exactly(asked: str, found: bool) -> None:
     assert search(f"RiskAssessment?probability={asked}", risk({"probabilityDecimal": Decimal("0.8")})) == ({"1"} if found else set())
 
 
 @pytest.mark.parametrize(
     ("asked", "found"),
-    [("5", False), ("gt9", True), ("gt10", False), ("lt3", True), ("lt2", False), ("sa1", True), ("sa2", False), ("eb11", True), ("6e0", False)],
+    [
+        ("5", False),
+        ("gt9", True),
+        ("gt10", False),
+        ("lt3", True),
+        ("lt2", False),
+        ("sa1", True),
+        ("sa2", False),
+        ("eb11", True),
+        ("6e0", False),
+    ],
 )
 def test_a_range_is_compared_as_a_range(asked: str, found: bool) -> None:
-    ranged = {"resourceType": "RiskAssessment", "id": "1", "prediction": [{"probabilityRange": {"low": {"value": 2}, "high": {"value": 10}}}]}
+    ranged = {
+        "resourceType": "RiskAssessment",
+        "id": "1",
+        "prediction": [{"probabilityRange": {"low": {"value": 2}, "high": {"value": 10}}}],
+    }
     assert search(f"RiskAssessment?probability={asked}", ranged) == ({"1"} if found else set())
 
 
@@ -76,9 +107,16 @@ def test_a_lowered_number_means_what_the_search_page_says(stored: Decimal, asked
     near = max(half, abs(asked) / 10)
     equal = asked - half <= stored < asked + half
     wanted = {
-        "eq": equal, "ne": not equal, "gt": stored > asked, "lt": stored < asked, "ge": stored >= asked, "le": stored <= asked,
-        "sa": stored > asked, "eb": stored < asked, "ap": asked - near <= stored <= asked + near,
-    }[prefix]  # fmt: skip
+        "eq": equal,
+        "ne": not equal,
+        "gt": stored > asked,
+        "lt": stored < asked,
+        "ge": stored >= asked,
+        "le": stored <= asked,
+        "sa": stored > asked,
+        "eb": stored < asked,
+        "ap": asked - near <= stored <= asked + near,
+    }[prefix]
     assert (search(f"RiskAssessment?probability={prefix}{asked}", risk({"probabilityDecimal": stored})) == {"1"}) is wanted
 
 
@@ -88,8 +126,8 @@ UCUM = "http://unitsofmeasure.org"
 @pytest.mark.parametrize(
     ("stored", "asked"),
     [
-        (amount(Decimal("1"), "g/L"), f"100|{UCUM}|mg/dL"),
-        (amount(Decimal("100"), "mg/dL"), f"1|{UCUM}|g/L"),
+        (amount(Decimal(1), "g/L"), f"100|{UCUM}|mg/dL"),
+        (amount(Decimal(100), "mg/dL"), f"1|{UCUM}|g/L"),
         (amount(Decimal("98.6"), "[degF]"), f"37.0|{UCUM}|Cel"),
         (amount(120, "mm[Hg]", unit="mmHg"), "120||mmHg"),
         (amount(120, "mm[Hg]", unit="mmHg"), "120||mm[Hg]"),
@@ -137,11 +175,19 @@ def test_an_age_counts_in_any_unit_of_time() -> None:
 @pytest.mark.parametrize(
     ("code", "unit", "factor"),
     [
-        ("mg/dL", "g.m-3", "10"), ("10*3/uL", "m-3", "1000000000000"), ("mm[Hg]", "g.m-1.s-2", "133322"), ("kg/m2", "g.m-2", "1000"),
-        ("%", "1", "0.01"), ("[in_i]", "m", "0.0254"), ("[iU]/L", "[iU].m-3", "1000"), ("mL/min/{1.73_m2}", "m3.s-1", None), ("1", "1", "1"),
-        ("mg/(24.h)", "g.s-1", None), ("4.[pi].10*-7.N/A2", "C-2.g.m", None),
+        ("mg/dL", "g.m-3", "10"),
+        ("10*3/uL", "m-3", "1000000000000"),
+        ("mm[Hg]", "g.m-1.s-2", "133322"),
+        ("kg/m2", "g.m-2", "1000"),
+        ("%", "1", "0.01"),
+        ("[in_i]", "m", "0.0254"),
+        ("[iU]/L", "[iU].m-3", "1000"),
+        ("mL/min/{1.73_m2}", "m3.s-1", None),
+        ("1", "1", "1"),
+        ("mg/(24.h)", "g.s-1", None),
+        ("4.[pi].10*-7.N/A2", "C-2.g.m", None),
     ],
-)  # fmt: skip
+)
 def test_units_have_a_canonical_form(code: str, unit: str, factor: str | None) -> None:
     found = canonical(code)
     assert found is not None

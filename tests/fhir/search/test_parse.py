@@ -1,4 +1,5 @@
 """Queries as a whole: result parameters, lenient handling, system search: https://hl7.org/fhir/R4/search.html#return."""
+
 import pytest
 
 from recovery_api.fhir.errors import BadRequest
@@ -59,8 +60,11 @@ def test_result_parameters_are_read() -> None:
     query = parsed("Patient?_total=accurate&_summary=data&_sort=-birthdate,family,_id,-_lastUpdated")
     assert (query.total, query.summary) == ("accurate", "data")
     assert [(key.parameter.name, key.descending) for key in query.sort] == [
-        ("Patient.birthdate", True), ("Patient.family", False), ("Patient._id", False), ("Patient._lastUpdated", True),
-    ]  # fmt: skip
+        ("Patient.birthdate", True),
+        ("Patient.family", False),
+        ("Patient._id", False),
+        ("Patient._lastUpdated", True),
+    ]
     assert parsed("Observation?_elements=id,status,value").elements == ("id", "status", "value")
 
 
@@ -91,16 +95,32 @@ def test_wildcards_stand_for_every_reference() -> None:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("_count=-1", "'_count': '-1' is not a number"), ("_count=x", "'_count'"), ("_count=", "'_count'"), ("_count=1&_count=2", "'_count': it stands twice"),
-        ("_total=all", "'_total': 'all' is not one of none, estimate, accurate"), ("_summary=yes", "'_summary'"), ("_elements=nothing", "'_elements'"),
-        ("_elements=", "'_elements'"), ("_sort=nothing", "'_sort': 'nothing'"), ("_sort=", "'_sort'"), ("_sort=code-value-concept", "'_sort'"),
-        ("_sort=_content", "'_sort'"), ("_sort=combo-code", "'_sort'"), ("_sort=_score", "'_sort'"), ("_include=subject", "'_include'"),
-        ("_include=Observation:code", "'_include': 'code' of Observation is not a reference"), ("_include=Nothing:x", "'Nothing' is not a type"),
-        ("_include=Observation:nothing", "names 'nothing'"), ("_include=Observation:subject:Practitioner", "does not point at 'Practitioner'"),
-        ("_include:recurse=*", "':recurse'"), ("_revinclude=Encounter:subject", "does not point at Observation"),
-        ("_summary=true&_elements=id", "can't be combined"), ("_count:exact=1", "':exact'"), ("_type=Patient", "'_type' is not known"),
+        ("_count=-1", "'_count': '-1' is not a number"),
+        ("_count=x", "'_count'"),
+        ("_count=", "'_count'"),
+        ("_count=1&_count=2", "'_count': it stands twice"),
+        ("_total=all", "'_total': 'all' is not one of none, estimate, accurate"),
+        ("_summary=yes", "'_summary'"),
+        ("_elements=nothing", "'_elements'"),
+        ("_elements=", "'_elements'"),
+        ("_sort=nothing", "'_sort': 'nothing'"),
+        ("_sort=", "'_sort'"),
+        ("_sort=code-value-concept", "'_sort'"),
+        ("_sort=_content", "'_sort'"),
+        ("_sort=combo-code", "'_sort'"),
+        ("_sort=_score", "'_sort'"),
+        ("_include=subject", "'_include'"),
+        ("_include=Observation:code", "'_include': 'code' of Observation is not a reference"),
+        ("_include=Nothing:x", "'Nothing' is not a type"),
+        ("_include=Observation:nothing", "names 'nothing'"),
+        ("_include=Observation:subject:Practitioner", "does not point at 'Practitioner'"),
+        ("_include:recurse=*", "':recurse'"),
+        ("_revinclude=Encounter:subject", "does not point at Observation"),
+        ("_summary=true&_elements=id", "can't be combined"),
+        ("_count:exact=1", "':exact'"),
+        ("_type=Patient", "'_type' is not known"),
     ],
-)  # fmt: skip
+)
 def test_bad_result_parameters_are_refused_by_name(query: str, said: str) -> None:
     with pytest.raises(BadRequest) as refused:
         parsed(f"Observation?{query}")
@@ -138,7 +158,9 @@ def test_a_system_search_by_columns_needs_no_types() -> None:
     assert query.types == CONTEXT.table.types
 
 
-@pytest.mark.parametrize("query", ["?_type=Nothing", "?_type=Patient&_type=Observation", "?_type=Patient,Observation&gender=male", "?_sort=date"])
+@pytest.mark.parametrize(
+    "query", ["?_type=Nothing", "?_type=Patient&_type=Observation", "?_type=Patient,Observation&gender=male", "?_sort=date"]
+)
 def test_a_system_search_takes_what_all_its_types_have(query: str) -> None:
     with pytest.raises(BadRequest):
         parsed(query)
@@ -150,6 +172,8 @@ def test_a_search_has_a_bounded_number_of_parameters() -> None:
 
 
 def test_a_scopes_condition_is_lowered_the_same_way() -> None:
-    assert condition("Observation", [("category", "http://c|laboratory")], CONTEXT) == parsed("Observation?category=http://c|laboratory").where
+    assert (
+        condition("Observation", [("category", "http://c|laboratory")], CONTEXT) == parsed("Observation?category=http://c|laboratory").where
+    )
     with pytest.raises(BadRequest):
         condition("Observation", [("_count", "5")], CONTEXT)

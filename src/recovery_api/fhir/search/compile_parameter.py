@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/searchparameter.html; which types of element each kind of parameter reads:
 https://hl7.org/fhir/R4/search.html#ptypes.
 """
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,9 +65,7 @@ def _leaves(found: tuple[Leaf, ...]) -> list[list[Any]]:
 
 def leaves_from(compact: list[list[Any]]) -> tuple[Leaf, ...]:
     """Leaves as `as_json` wrote them."""
-    return tuple(
-        Leaf(tuple(Step(step) if isinstance(step, str) else Step(*step) for step in steps), *rest) for steps, *rest in compact
-    )
+    return tuple(Leaf(tuple(Step(step) if isinstance(step, str) else Step(*step) for step in steps), *rest) for steps, *rest in compact)
 
 
 def resolve(

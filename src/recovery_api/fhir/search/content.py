@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/search.html#content. Written by people are: notes, comments, descriptions, titles, free-text values,
 payloads and attachments of plain text, Markdown or HTML; not the displays of codes.
 """
+
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Iterator, Mapping

@@ -2,8 +2,9 @@
 
 A partial date covers all of its year, month or day, a time its whole second or fraction (https://hl7.org/fhir/R4/search.html#date).
 """
+
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -37,7 +38,7 @@ def implicit_range(text: str, zone: ZoneInfo) -> Range:
         if hour is None:
             first = date(int(year), int(month or 1), int(day or 1)).toordinal()
             return Range(_midnight(first, zone), _midnight(_after(first, month is None, day is None), zone))
-        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59))
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59))  # noqa: DTZ001 - local time
         shift = _shift(offset, moment, zone)
     except ValueError:
         raise ValueError(f"'{text}' is not a date of the calendar") from None
@@ -73,8 +74,3 @@ def _shift(offset: str | None, moment: datetime, zone: ZoneInfo) -> int:
         return (-minutes if offset[0] == "-" else minutes) * 60_000_000
     ahead = moment.replace(tzinfo=zone).utcoffset() or timedelta()
     return (ahead.days * 86_400 + ahead.seconds) * 1_000_000
-
-
-def utc_zone() -> ZoneInfo:
-    """The zone UTC."""
-    return ZoneInfo(str(UTC))

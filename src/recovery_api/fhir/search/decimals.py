@@ -1,4 +1,5 @@
 """Numbers as search compares them (https://hl7.org/fhir/R4/search.html#number)."""
+
 import re
 from decimal import Decimal
 from typing import NamedTuple
@@ -14,7 +15,7 @@ class Precise(NamedTuple):
     half: Decimal
 
 
-def as_float(value: Decimal | int | float) -> float:
+def as_float(value: Decimal | float) -> float:
     """The nearest float; what is beyond them becomes the largest."""
     try:
         number = float(value)

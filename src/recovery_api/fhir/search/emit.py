@@ -3,6 +3,7 @@
 An emitter takes the JSON value of an element and a list that it adds rows to. Which types each kind of parameter reads, and how:
 https://hl7.org/fhir/R4/search.html#ptypes.
 """
+
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
@@ -87,8 +88,10 @@ def _identifier(plain: int, of_type: int, text: int) -> Emit:
         rows.append(_row((plain, bounded(identifier.get("system", "")), value, None, None, None, None)))
         kind = identifier.get("type")
         if kind:
-            for coding in kind.get("coding", ()):
-                rows.append(_row((of_type, bounded(coding.get("system", "")), coding.get("code", ""), None, value, None, None)))
+            rows.extend(
+                _row((of_type, bounded(coding.get("system", "")), bounded(coding.get("code", "")), None, value, None, None))
+                for coding in kind.get("coding", ())
+            )
             if kind.get("text"):
                 rows.append(_row((text, None, normalised(kind["text"]), None, None, None, None)))
 
@@ -226,7 +229,7 @@ def quantity(name: str, leaf_type: str) -> Emit:
     """Quantity rows: as written, in canonical UCUM units, and by the unit's text where that differs from its code."""
     param = param_number(name)
 
-    def add(low: float | Decimal | int, high: float | Decimal | int, of: JsonObject, rows: list[IndexRow]) -> None:
+    def add(low: float | Decimal, high: float | Decimal, of: JsonObject, rows: list[IndexRow]) -> None:
         system, code, unit = of.get("system", ""), of.get("code", ""), of.get("unit")
         rows.append(_row((param, None, None, bounded(system), bounded(code), as_float(low), as_float(high))))
         if system == UCUM and code:

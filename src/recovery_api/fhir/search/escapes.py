@@ -1,4 +1,5 @@
 r"""The separators of search values and their escapes: `\,` `\|` `\$` `\\` (https://hl7.org/fhir/R4/search.html#escaping)."""
+
 import re
 
 _ESCAPE = re.compile(r"\\([,|$\\])")

@@ -1,4 +1,5 @@
 """From a resource to its index rows: one walk over its JSON along a plan that is compiled once per type."""
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,4 +1,5 @@
 """A query's parameter, with its modifier, chain or `_has`, lowered to an expression (https://hl7.org/fhir/R4/search.html)."""
+
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
@@ -251,7 +252,7 @@ class _Lowering:
             return _rows(parameter, values.token(text), ":identifier")
         if modifier in ("above", "below"):
             return self._part_of(parameter, modifier, text)
-        named = modifier if modifier else parameter.targets[0] if len(parameter.targets) == 1 else ""
+        named = modifier or (parameter.targets[0] if len(parameter.targets) == 1 else "")
         if parameter.column == "client" or (parameter.reads_client and "/" in text):
             found = read_reference(unescaped(text), self._frame.base_url)
             if found.type == "Patient" and modifier in ("", "Patient"):

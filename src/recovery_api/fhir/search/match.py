@@ -2,6 +2,7 @@
 
 Covers what queries are lowered to; the nodes of policy have their meaning in the store and in the tests' own oracle.
 """
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import eq, ge, gt, le, lt, ne
@@ -118,9 +119,7 @@ def match(expression: Expression, view: View, world: World) -> bool:
                 for type_, id_ in _aims(param, view, world)
             )
         case Has(type_, param, where):
-            return any(
-                (view.type, view.id) in _aims(param, source, world) and match(where, source, world) for source in world.of(type_)
-            )
+            return any((view.type, view.id) in _aims(param, source, world) and match(where, source, world) for source in world.of(type_))
         case _:
             raise TypeError(f"{type(expression).__name__} has no meaning without relations")
 

@@ -3,6 +3,7 @@
 They come from `definitions/compiled/search.json` (R4 and US Core 7), from SearchParameter files, and from the few below that
 every type has. A `ParameterTable` is made once at start and passed around.
 """
+
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -54,7 +55,7 @@ class SearchParameter:
 
     @cached_property
     def name(self) -> str:
-        """ "Type.code", as expressions name it."""
+        """Its name in expressions: "Type.code"."""
         return f"{self.type}.{self.code}"
 
     @cached_property

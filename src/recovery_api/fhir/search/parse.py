@@ -3,6 +3,7 @@
 Unknown parameters are refused, or left out and recorded where handling is lenient; everything else that is wrong is always
 refused. `_format`, `_pretty` and `_summary`'s like of HTTP are not search's business and must not be among the pairs.
 """
+
 from collections.abc import Iterable, Sequence
 
 from recovery_api.fhir.errors import BadRequest, Issue

@@ -3,6 +3,7 @@
 Covers what the expressions of R4 and US Core use: member paths, unions, `as`, `ofType`, `where(member = 'text')`,
 `where(resolve() is Type)`, `where(hasExtension('url'))`, `extension('url')`, indexers (https://hl7.org/fhir/R4/fhirpath.html).
 """
+
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
@@ -130,11 +131,7 @@ class _Reader:
         return _where(found, member, self._next())
 
     def _step(self, found: list[Leaf], name: str) -> list[Leaf]:
-        return [
-            Leaf((*leaf.steps, Step(member)), type_)
-            for leaf in found
-            for member, type_ in self._elements(leaf.type, name)
-        ]
+        return [Leaf((*leaf.steps, Step(member)), type_) for leaf in found for member, type_ in self._elements(leaf.type, name)]
 
 
 def _only(found: list[Leaf], wanted: str) -> list[Leaf]:

@@ -1,4 +1,5 @@
 """A parsed search: what the store is asked, and how the answer is to look."""
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias

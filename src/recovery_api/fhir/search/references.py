@@ -1,9 +1,12 @@
 """References as search sees them (https://hl7.org/fhir/R4/references.html)."""
+
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
+_SHORT = 300
+"""The characters of references that are kept in the cache."""
 
 
 class Reference(NamedTuple):
@@ -13,14 +16,20 @@ class Reference(NamedTuple):
     id: str
 
 
-@lru_cache(maxsize=4096)
 def read_reference(text: str, base_url: str) -> Reference:
     """The resource that a literal reference names, without its version; a contained one ("#…") is nothing that can be searched."""
+    return _read_short(text, base_url) if len(text) <= _SHORT else _read(text, base_url)
+
+
+def _read(text: str, base_url: str) -> Reference:
     local = text.removeprefix(f"{base_url}/")
     found = _LOCAL.fullmatch(local)
     if found:
         return Reference(found[1], found[2])
     return Reference("", "" if text.startswith("#") else text)
+
+
+_read_short = lru_cache(maxsize=4096)(_read)
 
 
 def read_canonical(text: str) -> tuple[str, str | None]:

@@ -1,6 +1,7 @@
 """The parameters that shape an answer: `_sort`, `_count`, `_include` … (https://hl7.org/fhir/R4/search.html#return)."""
+
 import re
-from typing import Literal, NoReturn, cast, get_args
+from typing import NoReturn, cast, get_args
 
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.errors import BadRequest, Issue
@@ -67,18 +68,15 @@ class Results:
         includes = tuple(dict.fromkeys(self._includes))
         if len(includes) > MOST_INCLUDES and len(self._includes) > MOST_INCLUDES and not self._wildcard:
             _refuse("_include", f"at most {MOST_INCLUDES} of them can be given.", "too-costly")
-        return Query(
-            self._types, where, includes, self._sort, self._count, self._total, summary, self._elements, ignored, applied
-        )
+        return Query(self._types, where, includes, self._sort, self._count, self._total, summary, self._elements, ignored, applied)
 
     _wildcard = False
 
     def _element(self, name: str, element: str) -> str:
-        for type_ in self._types:
-            facts = definitions().type(type_)
-            if element in facts.elements or element in facts.choices:
-                return element
-        _refuse(name, f"'{element[:100]}' is not an element of {self._types[0] if len(self._types) == 1 else 'these types'}.")
+        facts = [definitions().type(type_) for type_ in self._types]
+        if any(element in one.elements or element in one.choices for one in facts):
+            return element
+        return _refuse(name, f"'{element[:100]}' is not an element of {self._types[0] if len(self._types) == 1 else 'these types'}.")
 
     def _sort_key(self, name: str, written: str) -> SortKey:
         code = written.removeprefix("-")
@@ -90,7 +88,7 @@ class Results:
             _refuse(name, f"matches can't be sorted by '{code}'.", "not-supported")
         return SortKey(first, written.startswith("-"))
 
-    def _include(self, code: Literal["_include", "_revinclude"] | str, modifier: str, value: str) -> None:
+    def _include(self, code: str, modifier: str, value: str) -> None:
         name = f"{code}:{modifier}" if modifier else code
         if modifier not in ("", "iterate"):
             _refuse(name, f"the modifier ':{modifier}' is not one that it takes (:iterate).", "not-supported")

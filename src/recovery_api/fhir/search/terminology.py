@@ -1,4 +1,5 @@
 """What the modifiers :in, :not-in, :above and :below ask of terminology (https://hl7.org/fhir/R4/search.html#token)."""
+
 from collections.abc import Collection
 from typing import Protocol
 

@@ -1,4 +1,5 @@
 """Text as search compares it (https://hl7.org/fhir/R4/search.html#string)."""
+
 import html
 import re
 import unicodedata
@@ -10,15 +11,21 @@ LONGEST = 300
 _KEPT = LONGEST - 33
 MOST_WORDS = 5000
 _WORD = re.compile(r"\w+")
-_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_HIDDEN = re.compile(r"<(script|style)\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=8192)
 def normalised(text: str) -> str:
     """The text without case, accents and surplus white space, in at most 300 characters."""
+    return _short(text) if len(text) <= LONGEST else _normalised(text)
+
+
+def _normalised(text: str) -> str:
     if not text.isascii():
         text = _folded(text)
     return " ".join(text.lower().split())[:LONGEST]
+
+
+_short = lru_cache(maxsize=8192)(_normalised)
 
 
 def _folded(text: str) -> str:
@@ -39,5 +46,15 @@ def words(text: str) -> list[str]:
 
 
 def without_markup(text: str) -> str:
-    """The text of an (X)HTML fragment; for indexing, never for display."""
-    return html.unescape(_TAG.sub(" ", text))
+    """The text of an (X)HTML fragment, without scripts and styles; for indexing, never for display."""
+    kept: list[str] = []
+    place = 0
+    while (start := text.find("<", place)) >= 0:
+        kept.append(text[place:start])
+        hidden = _HIDDEN.match(text, start)
+        closing = re.compile(f"</{hidden[1]}", re.IGNORECASE).search(text, start) if hidden else None
+        end = text.find(">", closing.start() if closing else start)
+        if end < 0 or (hidden and not closing):
+            return html.unescape(" ".join(kept))
+        place = end + 1
+    return html.unescape(" ".join([*kept, text[place:]]))

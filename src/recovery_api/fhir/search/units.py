@@ -3,6 +3,7 @@
 Unit atoms come from `definitions/compiled/units.json`, compiled from the official ucum-essence.xml. Temperatures have their
 offset; other special units (pH, dB), and counts that are only annotated ({score}), have no canonical form and compare by code.
 """
+
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -69,11 +70,13 @@ class Canonical:
             return as_float(above // below)
 
 
-@lru_cache(maxsize=4096)
 def canonical(code: str) -> Canonical | None:
     """The canonical form of a UCUM unit; None for what is no such unit, or has none."""
-    if len(code) > _LONGEST or _ANNOTATION.fullmatch(code):
-        return None
+    return None if len(code) > _LONGEST or _ANNOTATION.fullmatch(code) else _canonical(code)
+
+
+@lru_cache(maxsize=4096)
+def _canonical(code: str) -> Canonical | None:
     if code in _TEMPERATURES:
         return Canonical("K", *_TEMPERATURES[code])
     try:

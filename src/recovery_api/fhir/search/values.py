@@ -3,6 +3,7 @@
 Each reader gives alternatives: tuples of tests that one row must pass together. A malformed value raises ValueError with a
 sentence.
 """
+
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
