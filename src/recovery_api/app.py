@@ -1,14 +1,16 @@
 """The composition root: from settings to a server, and from a server to the ASGI application."""
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 import uuid_utils
 from fastapi import FastAPI
 
 from recovery_api.fhir import capability
 from recovery_api.fhir.definitions import definitions
+from recovery_api.fhir.errors import FhirError
 from recovery_api.fhir.json import JsonObject, dump
 from recovery_api.fhir.search.expression import Expression, Value
 from recovery_api.fhir.search.extract import Extractor
@@ -26,9 +28,15 @@ from recovery_api.policy import matrix
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.writes import RULES
 from recovery_api.routers.application import Application
+from recovery_api.routers.asgi import App, Receive, Scope, Send
 from recovery_api.routers.fhir import FhirEndpoint
-from recovery_api.settings import Settings
+from recovery_api.routers.health import health
+from recovery_api.routers.observed import Observed
+from recovery_api.settings import Settings, load
+from recovery_api.store import readiness
+from recovery_api.store.staff import organization_of
 from recovery_api.store.unit import Store
+from recovery_api.telemetry import AccessLog, Metrics, start_logging
 
 
 def now() -> int:
@@ -48,11 +56,25 @@ class Running:
     server: Server
     callers: Callers
     tokens: Tokens
+    keys: KeyRing
+    metrics: Metrics = field(default_factory=Metrics)
+
+    async def checks(self) -> Mapping[str, str]:
+        """What each part of the server says of itself: "ok", a number, or what is wrong in a word."""
+        said = {"database": "unreachable", "migrations": "unknown", "keys": "ok" if self.keys.signing() else "missing"}
+        try:
+            revision = await readiness.revision(self.server.store)
+            said |= {"database": "ok", "migrations": "ok" if revision == readiness.REVISION else "not at head"}
+            return said | {"backlog": str(await readiness.backlog(self.server.store))}
+        except FhirError:
+            return said
 
 
 @asynccontextmanager
 async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Callable[[], str] = new_id) -> AsyncGenerator[Running]:
-    """Everything put together and checked: raises where definitions, access policy and search parameters do not fit each other."""
+    """Everything put together and checked: raises where definitions, access policy and search parameters do not fit each other,
+    NotMigrated where the database is not ready, ServiceUnavailable where it can't be reached.
+    """
     statement = capability.definition()
     served = capability.interactions(statement)
     policy = matrix.load(served, RULES)
@@ -61,6 +83,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
     extract = Extractor(table, settings.fhir_base, settings.time_zone)
     ring = KeyRing(settings.data_dir / "keys")
     tokens = Tokens(ring, settings.public_url, clock)
+    readiness.check_file(settings.database_url)
     store = await Store.open(settings.database_url, table, clock)
 
     def lower(type: str, query: str) -> Expression:
@@ -84,13 +107,41 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         capability=dump(capability.capability(statement, table, settings.fhir_base)),
         interactions=served,
     )
+
+    async def employer(practitioner: str) -> str | None:
+        return await organization_of(store, practitioner, clock())
+
     try:
-        yield Running(server, Callers(tokens.verify, settings.fhir_base, clock), tokens)
+        await readiness.check_revision(store)
+        yield Running(server, Callers(tokens.verify, settings.fhir_base, clock, employer), tokens, ring)
     finally:
         await store.close()
 
 
-def application(running: Running) -> Application:
-    """The ASGI application: the FHIR base, and what stands beside it."""
+def application(running: Running, log: AccessLog | None = None) -> App:
+    """The ASGI application: the FHIR base, and what stands beside it; with a log, each request is a line in it."""
     rest = FastAPI(title="Recovery API", openapi_url=None, docs_url=None, redoc_url=None)
-    return Application(FhirEndpoint(running.server, running.callers.actor), rest)
+    rest.include_router(health(running.checks, running.metrics))
+    return Observed(Application(FhirEndpoint(running.server, running.callers.actor), rest), running.metrics, log)
+
+
+class Worker:
+    """The ASGI application of one of several processes: opened and closed by ASGI's lifespan, in the process's own event loop."""
+
+    def __init__(self) -> None:
+        """Settings come from the environment."""
+        start_logging()
+        self._settings = load(os.environ)
+        self._app: App | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope."""
+        if self._app is not None and scope["type"] != "lifespan":
+            return await self._app(scope, receive, send)
+        await receive()
+        async with AsyncExitStack() as stack:
+            self._app = application(await stack.enter_async_context(running(self._settings)), AccessLog())
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return None

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from typer import Abort, Exit, Option, Typer, TyperException, echo
 
+from recovery_api.commands.migrate import migrate
+from recovery_api.commands.serve import serve
 from recovery_api.commands.token import token
 from recovery_api.settings import SettingsError
 
@@ -19,7 +21,7 @@ app = Typer(
     rich_markup_mode="markdown",
 )
 
-for command in (token,):
+for command in (serve, migrate, token):
     app.command()(command)
 
 

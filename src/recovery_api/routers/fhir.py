@@ -58,6 +58,7 @@ class FhirEndpoint:
     ) -> FhirResult:
         method: str = scope["method"]
         asked = target(method, _path(scope), self._server.interactions)
+        scope["interaction"] = asked.interaction
         actor = None if asked.interaction == "capabilities" else await self._identify(_bearer(headers))
         if accept := headers.get(b"accept"):
             check_accept(accept.decode("latin-1"))

@@ -12,10 +12,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError as MigrationError
 from sqlalchemy import Connection, NullPool, create_engine, event, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 T = TypeVar("T")
+
+__all__ = ["MigrationError", "current", "downgrade", "latest", "upgrade", "with_connection"]
 
 _PACKAGED = Path(__file__).parent / "migrations"
 _CHECKED_OUT = Path(__file__).parents[3] / "migrations"
