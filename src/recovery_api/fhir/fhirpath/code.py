@@ -33,6 +33,7 @@ def _nothing(_: Scope, __: Nodes) -> Nodes:
     return EMPTY
 
 
+_SIGNED = frozenset({"integer", "decimal", "positiveInt", "unsignedInt", "Quantity"})
 NOTHING = Code(_nothing, frozenset())
 
 
@@ -76,7 +77,11 @@ def item_at(left: Code, index: Code) -> Code:
     """`left[index]`."""
     def item(scope: Scope, this: Nodes) -> Nodes:
         nodes, place = left.run(scope, this), operators.single(index.run(scope, this))
-        return EMPTY if place is None or place.value < 0 else nodes[place.value : place.value + 1]
+        if place is None:
+            return EMPTY
+        if type(place.value) is not int:
+            raise FhirPathError("An index is an integer.")
+        return EMPTY if place.value < 0 else nodes[place.value : place.value + 1]
 
     return Code(item, left.types)
 
@@ -87,6 +92,8 @@ def negative_of(inner: Code) -> Code:
         node = operators.single(inner.run(scope, this))
         if node is None:
             return EMPTY
+        if node.type not in _SIGNED or node.value is None:
+            raise FhirPathError(f"A {node.type} has no negative.")
         negated: Json = {**node.value, "value": -node.value["value"]} if node.type == "Quantity" else -node.value
         return [Node(node.type, negated)]
 

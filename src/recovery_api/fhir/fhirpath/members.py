@@ -14,7 +14,7 @@ Collect: TypeAlias = Callable[[Iterable[JsonObject]], Nodes]
 
 
 # new(Node, (type, value)) makes a Node in half the time that Node(type, value) takes, and walking is mostly that.
-new = cast(Callable[[type[Node], tuple[str, Json]], Node], tuple.__new__)
+new = cast(Callable[[type[Node], tuple[str, Json]], Node], tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
 
 
 def walk(names: tuple[str, ...], last: tuple[Field, ...]) -> Callable[[JsonObject], Nodes]:

@@ -145,7 +145,8 @@ def _arithmetic(symbol: str, compute: Callable[[Decimal, Decimal], Decimal]) -> 
         if symbol in "+-" and one.type in temporal.TYPES and _are_quantities(other):
             return [Node(one.type, _moved(mine, cast(JsonObject, theirs), compute))]
         if symbol in "+-" and _are_quantities(one, other) and _same_unit(one.value, other.value):
-            return [Node(one.type, {**one.value, "value": compute(one.value["value"], other.value["value"])})]
+            amounts = one.value.get("value"), other.value.get("value")
+            return EMPTY if None in amounts else [Node(one.type, {**one.value, "value": compute(*amounts)})]
         if not isinstance(mine, int | Decimal) or not isinstance(theirs, int | Decimal):
             raise FhirPathError(f"'{symbol}' can't be applied to a {one.type} and a {other.type}.")
         try:

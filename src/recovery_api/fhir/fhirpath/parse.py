@@ -58,7 +58,10 @@ def parse_text(expression: str) -> Tree:
     parser = FHIRPathParser(CommonTokenStream(lexer))
     parser.removeErrorListeners()
     parser.addErrorListener(Strict())
-    ParseTreeWalker().walk(listener, parser.entireExpression())
+    try:
+        ParseTreeWalker().walk(listener, parser.entireExpression())
+    except RecursionError:
+        raise FhirPathError(f"'{expression[:40]}…' is nested too deeply.") from None
     entire = cast(list[_Parsed], listener.parentStack)[0]["children"][0]  # pyright: ignore[reportUnknownMemberType]  fhirpathpy tells no type
     return _tree(entire["children"][0])
 

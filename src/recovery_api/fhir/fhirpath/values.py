@@ -122,7 +122,8 @@ def _of_number(compute: Callable[..., Decimal | int | None]) -> Function:
             return EMPTY
         values = [each.value for each in given if each]
         if isinstance(values[0], dict):
-            return [Node("Quantity", {**values[0], "value": compute(values[0]["value"], *values[1:])})]
+            amount = values[0].get("value")
+            return EMPTY if amount is None else [Node("Quantity", {**values[0], "value": compute(amount, *values[1:])})]
         if not all(isinstance(value, int | Decimal) for value in values):
             raise FhirPathError("A number is needed.")
         try:
@@ -180,6 +181,8 @@ def _join(nodes: Nodes, separator: Nodes | None = None) -> Nodes:
 
 
 def _sum(nodes: Nodes) -> Nodes:
+    if not all(isinstance(node.value, int | Decimal) for node in nodes):
+        raise FhirPathError("Numbers are needed for a sum.")
     return number(sum(node.value for node in nodes)) if nodes else [Node("integer", 0)]
 
 
