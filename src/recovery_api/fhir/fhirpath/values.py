@@ -122,7 +122,7 @@ def _of_number(compute: Callable[..., Decimal | int | None]) -> Function:
             return EMPTY
         values = [each.value for each in given if each]
         if isinstance(values[0], dict):
-            amount = values[0].get("value")
+            amount = cast(JsonObject, values[0]).get("value")
             return EMPTY if amount is None else [Node("Quantity", {**values[0], "value": compute(amount, *values[1:])})]
         if not all(isinstance(value, int | Decimal) for value in values):
             raise FhirPathError("A number is needed.")
