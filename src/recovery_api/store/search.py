@@ -163,6 +163,8 @@ def _sort_value(key: SortKey, compiler: Compiler, visibility: Visibility) -> tup
     parameter = compiler.parameter(key.param)
     if visibility.hides(key.param):
         return literal_column("NULL", Text), key.descending
+    if parameter.column == "client":
+        return func.nullif(resource.c.client, literal_column("''", Text), type_=Text), key.descending
     if parameter.column:
         return resource.c[parameter.column], key.descending
     row = search_index.alias()
