@@ -97,6 +97,28 @@ def test_a_parameter_file_makes_a_search_parameter() -> None:
     assert search("Observation?mood=loud", moody, context=context) == set()
 
 
+@pytest.mark.parametrize(
+    ("expression", "kind", "asked"),
+    [
+        ("Observation.component.where(code.text = 'x' and value.exists()).value.first()", "quantity", "gt4"),
+        ("Observation.component.exists()", "token", "true"),
+        ("Observation.component.count()", "number", "2"),
+    ],
+)
+def test_a_parameter_may_be_any_fhirpath(expression: str, kind: str, asked: str) -> None:
+    context = with_custom(definition(expression=expression, type=kind))
+    component = {"code": {"text": "x"}, "valueQuantity": {"value": 5}}
+    assert search(f"Observation?mood={asked}", observation(component=[component, component]), context=context) == {"1"}
+    assert search(f"Observation?mood={asked}", observation(), context=context) == set()
+
+
+def test_what_an_expression_cannot_say_of_a_resource_is_missing() -> None:
+    context = with_custom(definition(expression="Observation.component.single().code"))
+    coded = {"code": {"coding": [{"code": "x"}]}}
+    assert search("Observation?mood=x", observation(component=[coded]), context=context) == {"1"}
+    assert search("Observation?mood:missing=true", observation(component=[coded, coded]), context=context) == {"1"}
+
+
 def test_a_composite_parameter_may_be_made_of_known_ones() -> None:
     parts = [
         {"definition": "http://hl7.org/fhir/SearchParameter/clinical-code", "expression": "code"},
@@ -113,8 +135,8 @@ def test_a_composite_parameter_may_be_made_of_known_ones() -> None:
     [
         (definition(expression="Observation.nothing"), "reads nothing"),
         (definition(expression="Observation.code.("), "does not compile"),
-        (definition(expression="Observation.code.first()"), "calls first()"),
-        (definition(expression="Observation.code = 'x'"), "operator"),
+        (definition(expression="Observation.code.nothing()"), "does not compile"),
+        (definition(expression="Observation.code.first()", type="date"), "reads nothing"),
         (definition(expression="Observation.code", type="special"), "special"),
         (definition(expression="Encounter.status", base=["Encounter"]), "is for Encounter, which is not served"),
         (definition(expression="Observation.effective", type="number"), "reads nothing"),

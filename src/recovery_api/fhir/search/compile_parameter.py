@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.search.paths import Elements, Leaf, Step, leaves
+from recovery_api.fhir.search.paths import Elements, Leaf, NotAPath, Step, leaves
 
 _TEXTS = frozenset({"string", "markdown", "uri", "url", "canonical", "id", "oid", "uuid", "code"})
 _AMOUNTS = frozenset({"Quantity", "Age", "Duration", "Count", "Distance", "Money", "Range"})
@@ -108,7 +108,7 @@ def _said(definition: JsonObject, base: str, elements: Elements) -> Resolved:
     expression: str = definition["expression"]
     name, _, rest = expression.removeprefix(f"{base}.").partition(".exists() and ")
     if rest != f"{base}.{name} != false":
-        raise NotIndexable(f"'{expression}' is not of a form that is read here")
+        raise NotAPath(f"'{expression}' is not of a form that is read here")
     members = tuple(Step(member) for member, _ in elements(base, name))
     return Resolved("token", definition["url"], expression, (Leaf(members, "said"),))
 

@@ -18,7 +18,11 @@ _WRITTEN = frozenset(
 _ANNOTATED = frozenset({"note", "progress"})
 _PLAIN = frozenset({"text/plain", "text/markdown", "text/x-markdown"})
 _MARKED_UP = frozenset({"text/html", "application/xhtml+xml"})
-_SKIPPED = frozenset({"contained", "meta", "extension", "code", "category", "subject", "text", "identifier", "coding"})
+_SKIPPED = frozenset(
+    {"contained", "meta", "extension", "text", "identifier", "coding", "code", "category", "type", "class", "subject", "encounter"}
+    | {"performer", "period", "valueQuantity", "valueCodeableConcept", "reasonCode", "serviceProvider"}
+)
+"""Members that hold no text of people, passed by for speed."""
 _DEEPEST = 12
 
 

@@ -1,14 +1,18 @@
 """From a resource to its index rows: one walk over its JSON along a plan that is compiled once per type."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+from recovery_api.fhir.fhirpath import FhirPathError
+from recovery_api.fhir.fhirpath import compile as fhirpath
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.search import emit
+from recovery_api.fhir.search.compile_parameter import INDEXED
 from recovery_api.fhir.search.content import content_words, narrative_words
 from recovery_api.fhir.search.emit import Emit, RowValues
 from recovery_api.fhir.search.expression import IndexRow, param_number
@@ -50,6 +54,8 @@ class Extractor:
                 continue
             if parameter.kind == "words":
                 plan.emits.append(_words(parameter))
+            if parameter.computed:
+                plan.emits.append(self._computed(parameter))
             for root in parameter.roots:
                 _place(plan, root.steps, self._composite(parameter))
             for leaf in parameter.leaves:
@@ -60,6 +66,18 @@ class Extractor:
                     systems = parameter.systems.get(".".join(step.member for step in leaf.steps), "")
                     _place(plan, leaf.steps, self._emit(parameter.name, parameter.kind, leaf, client=client, systems=systems))
         return plan
+
+    def _computed(self, parameter: SearchParameter) -> Emit:
+        path, emits = fhirpath(parameter.expression, parameter.type), dict[str, Emit]()
+
+        def emit_computed(resource: JsonObject, rows: list[IndexRow]) -> None:
+            with suppress(FhirPathError):  # what can't be said of this resource's data has no row
+                for type_, value in path(resource):
+                    if type_ in INDEXED[parameter.kind]:
+                        each = emits.get(type_) or emits.setdefault(type_, self._emit(parameter.name, parameter.kind, Leaf((), type_)))
+                        each(value, rows)
+
+        return emit_computed
 
     def _emit(self, name: str, kind: str, leaf: Leaf, *, client: bool = False, systems: emit.Systems = "") -> Emit:
         match kind:

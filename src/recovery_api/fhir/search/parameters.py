@@ -12,10 +12,12 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from recovery_api.fhir.fhirpath import FhirPathError
+from recovery_api.fhir.fhirpath import compile as fhirpath
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.search.compile_parameter import leaves_from, resolve
+from recovery_api.fhir.search.compile_parameter import INDEXED, leaves_from, resolve
 from recovery_api.fhir.search.expression import param_number
-from recovery_api.fhir.search.paths import Leaf, Step, elements_in
+from recovery_api.fhir.search.paths import Leaf, NotAPath, Step, elements_in
 
 Kind: TypeAlias = Literal["token", "string", "date", "number", "quantity", "reference", "uri", "composite", "words"]
 Column: TypeAlias = Literal["", "id", "client", "last_updated"]
@@ -50,6 +52,8 @@ class SearchParameter:
     """The names ("Type.code") whose index rows together are this parameter's: its own, or those of parameters that it unites."""
     reads_client: bool = False
     """A reference that has rows for all it points at, and whose Patient is also the resource's client."""
+    computed: bool = False
+    """Its expression is more than paths: FHIRPath evaluates it, resource by resource."""
     internal: bool = False
     """Not for callers: the server lowers other parameters to it."""
 
@@ -197,9 +201,23 @@ def _compile(definition: JsonObject, type_: str) -> SearchParameter:
     }
     try:
         facts = resolve(definition, type_, by_url, elements_in(_compiled("types")), _compiled("types"), _compiled("codes")).as_json()
+    except NotAPath:
+        return _computed(definition, type_)
     except (KeyError, ValueError) as reason:
         raise BadParameter(f"the search parameter {type_}.{definition.get('code')} does not compile: {reason}") from reason
     return _parameter(type_, definition["code"], facts)
+
+
+def _computed(definition: JsonObject, type_: str) -> SearchParameter:
+    """One whose expression is more than paths."""
+    kind, code, expression = definition["type"], definition["code"], definition["expression"]
+    try:
+        types = fhirpath(expression, type_).types
+    except FhirPathError as reason:
+        raise BadParameter(f"the search parameter {type_}.{code} does not compile: {reason}") from reason
+    if kind not in INDEXED or (types is not None and not types & INDEXED[kind]):
+        raise BadParameter(f"the search parameter {type_}.{code} reads nothing that a {kind} parameter indexes")
+    return SearchParameter(type_, code, kind, definition["url"], expression, targets=tuple(definition.get("target", ())), computed=True)
 
 
 def _united(found: Mapping[str, SearchParameter]) -> Mapping[str, SearchParameter]:
