@@ -163,7 +163,9 @@ class ParameterTable:
         if self._clients is not None and parameter.kind == "reference":
             element = Step(self._clients.get(parameter.type, ""))
             reads = len(parameter.leaves) == 1 and parameter.leaves[0].steps == (element,)
-            column = "client" if reads and parameter.targets == ("Patient",) else ""
+            column = "client" if reads else ""
+        if column == "client" and parameter.targets != ("Patient",):
+            column = ""
         return replace(parameter, column=column, rows=(parameter.name,))
 
 
