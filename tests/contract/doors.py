@@ -242,7 +242,7 @@ DIRECT = (
     Door("read", each(lambda target: Request("GET", target)), seen, "read"),
     Door("HEAD", each(lambda target: Request("HEAD", target)), seen, "read"),
     Door("vread", each(lambda target: Request("GET", f"{target}/_history/1")), seen, "read"),
-    Door("conditional read", each(lambda target: Request("GET", target, headers={"If-None-Match": 'W/"1"'}), 304), seen, "read"),
+    Door("conditional read", each(lambda target: Request("GET", target, headers={"if-none-match": 'W/"1"'}), 304), seen, "read"),
     Door("history of an instance", each(lambda target: Request("GET", f"{target}/_history")), seen, "read"),
     Door("batch", batched, seen, "read"),
 )

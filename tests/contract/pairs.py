@@ -103,7 +103,7 @@ def reading(kind: str, id_: str, resource: Resource) -> Iterator[Request]:
     target = f"{kind}/{id_}"
     yield Request("GET", target)
     yield Request("HEAD", target)
-    yield Request("GET", target, headers={"If-None-Match": 'W/"1"'})
+    yield Request("GET", target, headers={"if-none-match": 'W/"1"'})
     yield Request("GET", f"{target}/_history/1")
     yield Request("GET", f"{target}/_history/2")
     yield Request("GET", f"{target}/_history")
@@ -147,15 +147,15 @@ def browsing(kind: str) -> Iterator[Request]:
 def writing(kind: str, id_: str, resource: Resource) -> Iterator[Request]:
     """Every way to write towards one resource that the caller does not see. The last ones may well create something."""
     target, body = f"{kind}/{id_}", {name: value for name, value in resource.items() if name not in ("id", "meta")}
-    for headers in ({}, {"If-Match": 'W/"1"'}, {"If-Match": 'W/"9"'}):
+    for headers in ({}, {"if-match": 'W/"1"'}, {"if-match": 'W/"9"'}):
         yield Request("PUT", target, body | {"id": id_}, headers)
         yield Request("PATCH", target, STATUS_PATCH, JSON_PATCH | headers)
         yield Request("DELETE", target, headers=headers)
     yield Request("PATCH", f"{kind}?_id={id_}", STATUS_PATCH, JSON_PATCH)
     yield Request("DELETE", f"{kind}?_id={id_}")
     yield Request("PUT", f"{kind}?_id={id_}", body)
-    yield Request("POST", kind, body, {"If-None-Exist": f"_id={id_}"})
-    yield Request("POST", kind, body, {"If-None-Exist": f"_id={id_}", "Prefer": "return=OperationOutcome"})
+    yield Request("POST", kind, body, {"if-none-exist": f"_id={id_}"})
+    yield Request("POST", kind, body, {"if-none-exist": f"_id={id_}", "prefer": "return=OperationOutcome"})
 
 
 def requests(touched: Sequence[tuple[str, str]], sample: Callable[[tuple[str, str]], Resource]) -> list[Request]:
