@@ -42,7 +42,6 @@ class Shape:
         self.required_choices = {name: types for name, types in facts.choices.items() if types[0].min}
         self.choice_names = frozenset(e.name for e in facts.elements.values() if e.choice)
         self.only_id = facts.kind in {"complex", "backbone"} and facts.name != "Element"
-        self.is_extension = facts.name == "Extension"
 
     def add(self, rule: Rule, accepts: Accepts | None) -> None:
         """Add an element's rule, and where there is one, the quick test that says only yes or no."""
@@ -56,7 +55,7 @@ def object_check(shape: Shape) -> Check:
     """The check of an object of a type."""
     checks, accepts, rules = shape.checks, shape.accepts, shape.rules
     required, required_choices, choice_names = shape.required, shape.required_choices, shape.choice_names
-    only_id, is_extension = shape.only_id, shape.is_extension
+    only_id = shape.only_id
 
     def check(value: Json, found: list[Found]) -> None:
         members: JsonObject = value
@@ -85,7 +84,7 @@ def object_check(shape: Shape) -> Check:
             _missing(shape, members, found)
         if choice_names and len(given := members.keys() & choice_names) > 1:
             _twice(shape, given, found)
-        if required_choices or is_extension or (only_id and len(members) < 2):
+        if required_choices or (only_id and len(members) < 2):
             _rest(shape, members, found)
         elif not members:
             found.append(Found("", "structure", "is an empty object, which FHIR does not allow"))
@@ -101,12 +100,8 @@ def _rest(shape: Shape, value: JsonObject, found: list[Found]) -> None:
         if not any(one.name in value or f"_{one.name}" in value for one in types):
             found.append(Found(f".{name}", "required", f"is required: one of {', '.join(one.name for one in types[:6])}"))
             put(found, len(found) - 1, "", f"{name}[x]")
-    if shape.is_extension:
-        has_value = any(name.startswith(("value", "_value")) for name in value)
-        if has_value == ("extension" in value):
-            found.append(Found("", "invariant", "must have either a value or extensions, not both and not none", "ext-1"))
-    elif shape.only_id and len(value) == 1 and "id" in value:
-        found.append(Found("", "invariant", "must have a value or children besides its id", "ele-1"))
+    if shape.only_id and len(value) == 1 and "id" in value:
+        found.append(Found("", "structure", "must have a value or children besides its id", "ele-1"))
 
 
 def _missing(shape: Shape, value: JsonObject, found: list[Found]) -> None:
@@ -133,7 +128,9 @@ def _check_extended(shape: Shape, value: JsonObject, found: list[Found]) -> None
         rule = shape.rules.get(base)
         if rule is None or (base != name and not _may_be_extended(rule.element)):
             if name not in shape.accepts:
-                found.append(unknown_element(name, shape.facts.name, list(shape.rules)))
+                one = unknown_element(name, shape.facts.name, list(shape.rules))
+                one.place = rule.place if rule else one.place
+                found.append(one)
             continue
         if base != name:
             _check_extension(shape, rule.element, value, item, found)
@@ -175,7 +172,7 @@ def _check_extension(shape: Shape, element: Element, value: JsonObject, extra: J
 def _check_extra(shape: Shape, extra: Json, valued: bool, found: list[Found]) -> None:
     shape.extension(extra, found)
     if not valued and is_object(extra) and extra.keys() == {"id"}:
-        found.append(Found("", "invariant", "must have a value or children besides its id", "ele-1"))
+        found.append(Found("", "structure", "must have a value or children besides its id", "ele-1"))
 
 
 def _check_beside(rule: Rule, values: list[Json], extras: Json, found: list[Found]) -> None:

@@ -19,17 +19,14 @@ from recovery_api.fhir.objects import Accepts, Rule, Shape, object_check
 from recovery_api.fhir.primitives import PRIMITIVES
 from recovery_api.fhir.references import Literal, parse_reference
 
-CHECKED_INVARIANTS = frozenset({"ele-1", "ext-1", "dom-2"})
-"""The keys of the R4 invariants that are checked here, without FHIRPath; their issues have the code "invariant" and this key."""
-
 MAX_ISSUES = 500
 
 
 def check(resource: JsonObject, resource_type: str | None = None) -> list[Issue]:
     """Every structural problem of a resource; none if it is sound.
 
-    `resource_type` is the type that it must have, where the address says so. Issues with the code "invariant" are of R4's
-    invariants (HTTP 422), all others are of structure (HTTP 400).
+    `resource_type` is the type that it must have, where the address says so. All issues are of structure (HTTP 400). Of R4's
+    invariants only ele-1 is checked here; `fhir/invariants.py` has the others, and `fhir/narrative.py` those of narratives.
     """
     found: list[Found] = []
     _checks().resource(resource, found)
@@ -99,7 +96,7 @@ class _Checks:
             binding = code_binding(self._facts, element.binding) if element.binding else None
             return _reference_text if element.path == "Reference.reference" else _primitive_check(element, binding)
         if element.type == "Resource":
-            return self._contained if element.name == "contained" else self.resource
+            return self.resource
         whole = self.of(element.type)
         if element.type == "Reference" and element.targets:
             return _target_check(whole, frozenset(element.targets))
@@ -108,11 +105,6 @@ class _Checks:
 
     def _primitive_extension(self, value: Json, found: list[Found]) -> None:
         self.of("Element")(value, found)
-
-    def _contained(self, value: Json, found: list[Found]) -> None:
-        self.resource(value, found)
-        if is_object(value) and "contained" in value:
-            found.append(Found(".contained", "invariant", "must not be in a resource that is itself contained", "dom-2"))
 
 
 def _seen(_: Json) -> bool:
