@@ -191,6 +191,11 @@ def per_encounter(request: Callable[[str, str], Request]) -> Callable[[Scene, st
     return opens
 
 
+def of_clients(scene: Scene, kind: str) -> set[str]:
+    """The reference that names the client is never hidden in what can be read (world.md, Decision 5)."""
+    return {each for each in scene.seen(kind) if about(scene, each)}
+
+
 def of_readable_encounters(scene: Scene, kind: str) -> set[str]:
     def sessions(target: str) -> set[str]:
         resource = scene.resource(target)
@@ -267,7 +272,7 @@ LINKS = (
     Door(
         "compartment",
         per_client(lambda kind, client: search(f"{client}/{kind}", _count=1000)),
-        of_readable_clients,
+        of_clients,
         kinds=PATIENT_COMPARTMENT,
     ),
     Door(
