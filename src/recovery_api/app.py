@@ -19,8 +19,12 @@ from recovery_api.fhir.search.parameters import ParameterTable
 from recovery_api.fhir.search.parse import condition
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.fhir.search.terminology import CompiledTerminology
+from recovery_api.identity.actor import ROLES
 from recovery_api.identity.callers import Callers
+from recovery_api.identity.endpoints import Endpoints
+from recovery_api.identity.issuers import Issuers
 from recovery_api.identity.keys import KeyRing, Signer
+from recovery_api.identity.scopes import role_scopes
 from recovery_api.identity.tokens import Tokens
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.target import pairs
@@ -47,6 +51,11 @@ def now() -> int:
 def new_id() -> str:
     """A new logical id: UUIDv7 (RFC 9562, 5.7)."""
     return str(uuid_utils.uuid7())
+
+
+def all_scopes(policy: matrix.Matrix, role: str) -> str:
+    """All the scopes that a role may be granted, its role scope first, as a token carries them."""
+    return role_scopes(role, ROLES[role].contexts[0], policy.granted(role))
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,8 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
     search = SearchContext(table, CompiledTerminology(definitions()), settings.fhir_base, settings.time_zone, clock)
     extract = Extractor(table, settings.fhir_base, settings.time_zone)
     ring = KeyRing(settings.data_dir / "keys")
-    tokens = Tokens(ring, settings.public_url, clock)
+    trusted = Issuers(settings.trusted_issuers, Endpoints(settings.allowed_private_endpoints), clock, lambda role: all_scopes(policy, role))
+    tokens = Tokens(ring, settings.public_url, clock, trusted)
     readiness.check_file(settings.database_url)
     store = await Store.open(settings.database_url, table, clock)
 

@@ -57,6 +57,10 @@ class Matrix:
         """The row of a role for a type; None: the role has nothing to do with the type."""
         return self.access.get((role, type))
 
+    def granted(self, role: str) -> dict[str, str]:
+        """The letters that a role may ever use, by type."""
+        return {row.type: row.may for row in self.access.values() if row.role == role}
+
     def types(self, role: str, letter: str) -> list[str]:
         """The types with which a role may do what the letter says, in the order of the policy file."""
         return [row.type for row in self.access.values() if row.role == role and letter in row.may]
