@@ -1,6 +1,6 @@
 """A command that can't go on says so in one line."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from typer import TyperException
@@ -11,7 +11,7 @@ class CommandError(TyperException):
 
 
 @contextmanager
-def said_in_one_line() -> Iterator[None]:
+def said_in_one_line() -> Generator[None]:
     """What is expected to go wrong with a database, or with definitions that do not fit each other, becomes a CommandError."""
     from recovery_api.fhir.errors import FhirError  # noqa: PLC0415 (commands import what they need when they run)
     from recovery_api.policy.matrix import PolicyError  # noqa: PLC0415

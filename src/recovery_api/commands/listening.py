@@ -27,7 +27,13 @@ async def listen(server: Running, listener: socket.socket, log: AccessLog | None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)  # uvicorn takes both while it serves, and raises them again when it is done
     config = uvicorn.Config(
-        application(server, log), http="httptools", lifespan="off", log_config=None, log_level="warning", access_log=False, server_header=False
+        application(server, log),
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
     )
     await uvicorn.Server(config).serve(sockets=[listener])
 

@@ -32,7 +32,8 @@ def migrate(
     wanted = migrations.latest() if revision == "head" else None if revision == "base" else revision
     if after != wanted:
         raise CommandError(f"The database is at revision {_named(after)}; `--back` would go back to {revision}, and lose data.")
-    echo(f"The database is at revision {_named(after)} already." if before == after else f"Migrated from {_named(before)} to {_named(after)}.")
+    stayed, moved = f"The database is at revision {_named(after)} already.", f"Migrated from {_named(before)} to {_named(after)}."
+    echo(stayed if before == after else moved)
 
 
 def _named(revision: str | None) -> str:

@@ -67,8 +67,9 @@ class Observed:
         self._metrics.observe(interaction or "other", status, microseconds)
         if self._log is not None:
             route = ROUTES.get(interaction) or getattr(scope.get("route"), "path", "")
+            now = time_ns() // 1000
             self._log.record(
-                time=time_ns() // 1000, method=scope["method"], route=route, status=status, microseconds=microseconds, interaction=interaction
+                time=now, method=scope["method"], route=route, status=status, microseconds=microseconds, interaction=interaction
             )
 
 

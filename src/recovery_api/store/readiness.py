@@ -1,5 +1,6 @@
 """Whether a database can be served: its schema, what waits in it, and how much it holds."""
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -68,7 +69,7 @@ async def counts(store: Store) -> dict[str, int]:
     statement = store.statements.fixed("counts", lambda: select(resource.c.type, func.count()).group_by(resource.c.type))
     async with store.reader(SYSTEM) as reader:
         rows = await reader.connection.fetch(statement.text)
-    return {cast("str", type_): cast("int", count) for type_, count in sorted(cast("list[tuple[str, int]]", rows))}
+    return dict(sorted((type_, count) for type_, count in cast("Sequence[tuple[str, int]]", rows)))
 
 
 def refusal(error: BaseException) -> str:
