@@ -1,11 +1,13 @@
 """Runs the migrations on the connection that `recovery_api.store.migrate` hands over, or on `-x url=…`."""
+
 from alembic import context
+from sqlalchemy import Connection
 
 from recovery_api.store.migrate import with_connection
 from recovery_api.store.tables import metadata
 
 
-def run(connection) -> None:
+def run(connection: Connection) -> None:
     context.configure(
         connection=connection, target_metadata=metadata, transaction_per_migration=True, render_as_batch=True, compare_type=True
     )

@@ -1,4 +1,5 @@
 """Generic tables: resources, history, search index, parties, relations, outbox, claims; stamps."""
+
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,4 +1,5 @@
 """An open store on each database, with a clock that tests turn."""
+
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import count

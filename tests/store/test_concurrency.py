@@ -1,4 +1,5 @@
 """Parallel writers: one wins, claims are exclusive, stamps grow, and nothing appears behind the horizon."""
+
 import asyncio
 
 from recovery_api.fhir.errors import Conflict, PreconditionFailed

@@ -1,4 +1,5 @@
 """The SQL of an expression finds what the expression means in memory, among what may be seen."""
+
 import random
 from collections.abc import Mapping
 
@@ -32,7 +33,7 @@ from tests.store.conftest import Parameters
 TYPES = ("Patient", "Encounter", "Observation")
 TEXTS = ("", "a", "ab", "abc", "b", "é", "éa", "\ud7ff", "\U0010ffff", "%", "_")
 NUMBERS = (-1.5, 0.0, 1.0, 2.5)
-IDS = {"Patient": ("p0", "p1", "p2"), "Encounter": ("e0", "e1", "e2", "x"), "Observation": tuple(f"o{n}" for n in range(12)) + ("x",)}
+IDS = {"Patient": ("p0", "p1", "p2"), "Encounter": ("e0", "e1", "e2", "x"), "Observation": (*(f"o{n}" for n in range(12)), "x")}
 TEXT_PARAMS = {"Patient": ["Patient.name"], "Encounter": ["Encounter.class"], "Observation": ["Observation.code", "Observation.note"]}
 RANGE_PARAMS = {"Patient": ["Patient.birthdate"], "Encounter": [], "Observation": ["Observation.date", "Observation.value-quantity"]}
 REFERENCES = {

@@ -1,4 +1,5 @@
 """Who supervises whom follows from roles, supervision, delegation and membership, for the time that all of them share."""
+
 import pytest
 
 from recovery_api.fhir.search.expression import Bind, ClientOf, Own, PartyIn

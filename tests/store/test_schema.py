@@ -1,4 +1,5 @@
 """The migrations make what the tables say, forward and back, and the tables keep the rules of staying shardable."""
+
 import asyncio
 
 import pytest
@@ -49,4 +50,4 @@ def test_no_table_points_at_another_by_a_foreign_key() -> None:
 
 def test_no_key_of_a_distributed_table_is_a_sequence() -> None:
     assert all(column.autoincrement is not True and column.identity is None for table in DISTRIBUTED for column in table.columns)
-    assert all(list(table.primary_key.columns)[0].name != "sequence" for table in DISTRIBUTED if len(table.primary_key.columns))
+    assert all(next(iter(table.primary_key.columns)).name != "sequence" for table in DISTRIBUTED if len(table.primary_key.columns))

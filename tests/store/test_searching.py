@@ -1,4 +1,5 @@
 """Pages neither lose nor double, sorting has a place for all, includes and chains show nothing that is hidden."""
+
 import pytest
 
 from recovery_api.fhir.search.expression import (
@@ -28,7 +29,7 @@ from recovery_api.store.visibility import SYSTEM, Visibility
 from recovery_api.store.writer import Writer
 from tests.store.conftest import START, Clock
 
-O = ("Observation",)
+OBSERVATION = ("Observation",)
 ANA = "Practitioner/ana"
 
 
@@ -60,7 +61,7 @@ async def test_pages_neither_lose_nor_double_while_others_write(store: Store, cl
         for number in range(10):
             await _observe(writer, f"o{number}")
     async with store.reader(SYSTEM) as reader:
-        first = await reader.search(SearchQuery(O, count=4))
+        first = await reader.search(SearchQuery(OBSERVATION, count=4))
     assert first.total is None
     clock.now = START + 10
     async with store.writer(SYSTEM) as writer:
@@ -68,7 +69,7 @@ async def test_pages_neither_lose_nor_double_while_others_write(store: Store, cl
         await writer.update("Observation", "o3", 1, b"new", Facets("maya"), ())
         await writer.update("Observation", "o8", 1, b"new", Facets("maya"), ())
         await writer.delete("Observation", "o2", 1)
-    rest = await _ids(store, SearchQuery(O, count=4, cursor=first.next))
+    rest = await _ids(store, SearchQuery(OBSERVATION, count=4, cursor=first.next))
     assert [*(record.id for record in first.records), *rest] == ["o9", "o8", "o7", "o6", "o5", "o4", "o3", "o1", "o0"]
 
 
@@ -81,7 +82,7 @@ async def test_sorted_pages_put_what_has_no_value_last(store: Store, count: int,
             await _observe(writer, id_, date=date)
         second = [_index("Observation.date", low=low, high=low + 1) for low in (4.0, 7.0)]
         await writer.update("Observation", "o2", 1, b"", Facets("maya"), second)
-    found = await _ids(store, SearchQuery(O, EVERYTHING, (SortKey("Observation.date", descending),), count))
+    found = await _ids(store, SearchQuery(OBSERVATION, EVERYTHING, (SortKey("Observation.date", descending),), count))
     assert found == order.split()
 
 
@@ -91,7 +92,7 @@ async def test_several_sort_keys_and_types_page_through_all(store: Store) -> Non
             await _observe(writer, f"o{number}", code="ab"[number % 2], date=float(number // 2))
             await writer.create("Encounter", f"o{number}", b"", Facets("maya"), ())
     keys = (SortKey("Observation.code"), SortKey("Observation.date", descending=True))
-    assert await _ids(store, SearchQuery(O, EVERYTHING, keys, 2)) == ["o4", "o2", "o0", "o5", "o3", "o1"]
+    assert await _ids(store, SearchQuery(OBSERVATION, EVERYTHING, keys, 2)) == ["o4", "o2", "o0", "o5", "o3", "o1"]
     assert await _ids(store, SearchQuery(("Encounter", "Observation"), count=5)) == [f"o{n}" for n in (5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0)]
 
 
@@ -129,9 +130,9 @@ async def test_only_what_is_visible_is_read_found_and_counted(two_clients: Store
     async with two_clients.reader(HERS) as reader:
         assert await reader.read("Observation", "o-ben") is None
         assert await reader.read("Task", "t") is None
-        page = await reader.search(SearchQuery(O, count=1, want_total=True))
+        page = await reader.search(SearchQuery(OBSERVATION, count=1, want_total=True))
         assert page.total == 2
-        assert await _ids(two_clients, SearchQuery(O), HERS) == ["ohidden-maya", "o-maya"]
+        assert await _ids(two_clients, SearchQuery(OBSERVATION), HERS) == ["ohidden-maya", "o-maya"]
         assert await _ids(two_clients, SearchQuery(("Provenance",)), HERS) == ["of-maya"]
         pairs = [("Observation", "o-maya"), ("Observation", "o-ben"), ("Patient", "nobody"), ("Provenance", "of-maya")]
         assert await reader.references_visible(pairs) == {pairs[0], pairs[3]}
@@ -148,7 +149,7 @@ async def test_what_a_caller_created_may_be_referred_to(two_clients: Store) -> N
 
 async def test_chains_and_has_see_only_what_is_visible(two_clients: Store) -> None:
     at_encounter = Chain("Observation.encounter", (("Encounter", EVERYTHING),))
-    assert await _ids(two_clients, SearchQuery(O, at_encounter), HERS) == ["o-maya"]
+    assert await _ids(two_clients, SearchQuery(OBSERVATION, at_encounter), HERS) == ["o-maya"]
     linked = Chain("Patient.link", (("Patient", EVERYTHING),))
     assert await _ids(two_clients, SearchQuery(("Patient",), linked), HERS) == []
     with_encounter = Has("Encounter", "Encounter.patient", Own("kind", "=", "hidden"))
@@ -159,15 +160,15 @@ async def test_elements_that_are_left_out_find_nothing(two_clients: Store) -> No
     named = Row("Patient.name", (Passes("value", "=", "maya"),))
     assert await _ids(two_clients, SearchQuery(("Patient",), named), HERS) == []
     assert await _ids(two_clients, SearchQuery(("Patient",), Not(Row("Patient.name"))), HERS) == ["maya"]
-    assert await _ids(two_clients, SearchQuery(O, Chain("Observation.patient", (("Patient", named),))), HERS) == []
+    assert await _ids(two_clients, SearchQuery(OBSERVATION, Chain("Observation.patient", (("Patient", named),))), HERS) == []
 
 
 @pytest.mark.parametrize(
     ("types", "includes", "found"),
     [
-        (O, (Include("Observation.patient"),), {"maya"}),
-        (O, (Include("Observation.encounter"),), {"e-maya"}),
-        (O, (Include("Observation.encounter", ("Patient",)),), set()),
+        (OBSERVATION, (Include("Observation.patient"),), {"maya"}),
+        (OBSERVATION, (Include("Observation.encounter"),), {"e-maya"}),
+        (OBSERVATION, (Include("Observation.encounter", ("Patient",)),), set()),
         (("Patient",), (Include("Patient.link"),), set()),
         (("Patient",), (Include("Observation.patient", reverse=True),), {"o-maya", "ohidden-maya"}),
         (
@@ -198,19 +199,19 @@ async def test_each_version_is_judged_by_what_it_says_itself(store: Store, clock
         await writer.delete("Observation", "o1", 3)
     released = Visibility("released", {"Observation": Own("released", "=", True)})
     async with store.reader(released) as reader:
-        told = await read_history(reader, HistoryQuery(O, "o1"))
+        told = await read_history(reader, HistoryQuery(OBSERVATION, "o1"))
         assert ([record.version for record in told.records], told.total) == ([2], 1)
         assert await reader.vread("Observation", "o1", 1) is None
         assert await reader.vread("Observation", "o1", 2) is not None
         assert await reader.deleted("Observation", "o1") is None
     async with store.reader(SYSTEM) as reader:
-        assert [record.version for record in (await read_history(reader, HistoryQuery(O, "o1"))).records] == [4, 3, 2, 1]
-        assert [record.version for record in (await read_history(reader, HistoryQuery(O, since=START + 10))).records] == [4, 3, 2]
-        then = HistoryQuery(O, at=(START + 5, START + 11))
+        assert [record.version for record in (await read_history(reader, HistoryQuery(OBSERVATION, "o1"))).records] == [4, 3, 2, 1]
+        assert [record.version for record in (await read_history(reader, HistoryQuery(OBSERVATION, since=START + 10))).records] == [4, 3, 2]
+        then = HistoryQuery(OBSERVATION, at=(START + 5, START + 11))
         assert [record.version for record in (await read_history(reader, then)).records] == [2, 1]
-        first = await read_history(reader, HistoryQuery(O, count=3))
+        first = await read_history(reader, HistoryQuery(OBSERVATION, count=3))
         assert first.total == 4
-        last = await read_history(reader, HistoryQuery(O, count=3, cursor=first.next))
+        last = await read_history(reader, HistoryQuery(OBSERVATION, count=3, cursor=first.next))
         assert ([record.version for record in last.records], last.next) == ([1], None)
 
 
@@ -226,10 +227,10 @@ async def test_what_is_loaded_is_there_as_if_it_were_written(store: Store) -> No
         assert await versions(writer, "Observation", ["o1", "o2", "o3"]) == {"o1": (1, b"1"), "o2": (2, None)}
         await load(writer, [items[1]._replace(version=2, replaces=True, body=b"2"), items[2]._replace(version=3)])
     async with store.reader(SYSTEM) as reader:
-        page = await reader.search(SearchQuery(O, Row("Observation.code", (Passes("value", "=", "a"),))))
+        page = await reader.search(SearchQuery(OBSERVATION, Row("Observation.code", (Passes("value", "=", "a"),))))
         assert [(record.id, record.version, record.body) for record in page.records] == [("o2", 3, b"1"), ("o1", 2, b"2"), ("o0", 1, b"1")]
     mine = Visibility("mine", {"Observation": Party(("performer",), ANA)})
-    assert await _ids(store, SearchQuery(O), mine) == ["o2", "o1", "o0"]
+    assert await _ids(store, SearchQuery(OBSERVATION), mine) == ["o2", "o1", "o0"]
 
 
 async def test_reindexing_replaces_the_rows_and_makes_no_version(store: Store) -> None:
@@ -238,10 +239,10 @@ async def test_reindexing_replaces_the_rows_and_makes_no_version(store: Store) -
             await _observe(writer, f"o{number}", code="old")
         await writer.create("Encounter", "o1", b"", Facets("maya"), [_index("Encounter.class", value="kept")])
     heard: list[int] = []
-    done = await reindex(store, O, lambda type_, body: [_index("Observation.code", value=body.decode())], 2, heard.append)
+    done = await reindex(store, OBSERVATION, lambda _, body: [_index("Observation.code", value=body.decode())], 2, heard.append)
     assert (done, heard) == (5, [2, 2, 1])
     for value, found in (("old", []), ("o3", ["o3"])):
-        assert await _ids(store, SearchQuery(O, Row("Observation.code", (Passes("value", "=", value),)))) == found
+        assert await _ids(store, SearchQuery(OBSERVATION, Row("Observation.code", (Passes("value", "=", value),)))) == found
     assert await _ids(store, SearchQuery(("Encounter",), Row("Encounter.class", (Passes("value", "=", "kept"),)))) == ["o1"]
     async with store.reader(SYSTEM) as reader:
         record = await reader.read("Observation", "o3")

@@ -1,4 +1,5 @@
 """What is written is there, in versions, and optimistic concurrency holds."""
+
 import pytest
 
 from recovery_api.fhir.errors import Conflict, PreconditionFailed
@@ -55,10 +56,10 @@ async def test_a_stale_update_changes_nothing(store: Store) -> None:
 
 
 async def test_an_id_is_taken_once(store: Store) -> None:
-    with pytest.raises(Conflict):
-        async with store.writer(SYSTEM) as writer:
-            for _ in range(2):
-                await writer.create("Observation", "o1", b"1", HERS, ())
+    async with store.writer(SYSTEM) as writer:
+        await writer.create("Observation", "o1", b"1", HERS, ())
+        with pytest.raises(Conflict):
+            await writer.create("Observation", "o1", b"1", HERS, ())
 
 
 async def test_a_deleted_resource_leaves_its_versions(store: Store) -> None:
@@ -76,9 +77,12 @@ async def test_a_deleted_resource_leaves_its_versions(store: Store) -> None:
 
 
 async def test_an_error_rolls_everything_back(store: Store) -> None:
-    with pytest.raises(RuntimeError):
+    async def fail() -> None:
         async with store.writer(SYSTEM) as writer:
             await writer.create("Observation", "o1", b"1", HERS, ())
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     async with store.reader(SYSTEM) as reader:
         assert await reader.read("Observation", "o1") is None

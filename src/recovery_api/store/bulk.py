@@ -1,4 +1,5 @@
 """Bulk writing: many resources at a time, by COPY on PostgreSQL."""
+
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
@@ -83,5 +84,3 @@ def _last_versions(statements: Statements) -> ClauseElement:
         current = select(current.with_for_update().cte("current"))
     ended = select(history.c.id, history.c.version, history.c.body).where(*_listed(statements, history), history.c.body.is_(None))
     return union_all(current, ended)
-
-

@@ -3,6 +3,7 @@
 Positive conditions are semi-joins (`id IN (SELECT …)`), never joins on another column, so a sharded database can run them.
 A column that is NULL passes no test.
 """
+
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -16,7 +17,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-        exists,
+    exists,
     false,
     func,
     literal,
@@ -67,7 +68,7 @@ class Scope(NamedTuple):
     types: tuple[str, ...]
     client: ColumnElement[str] | None = None
     """The one client that it can belong to, where the query says so."""
-    clients: Select[tuple[str]] | None = None
+    clients: Select[str] | None = None
     """The only clients that it can belong to, where the query or the rule says so."""
     single: bool = False
     """It is one row, found by its key: conditions probe for it and do not gather candidates."""
@@ -111,7 +112,7 @@ class Compiler:
                 return cast("ColumnElement[str]", _sql_value(part.value, Text()))
         return None
 
-    def _clients(self, expression: Expression, scope: Scope) -> Select[tuple[str]] | None:
+    def _clients(self, expression: Expression, scope: Scope) -> Select[str] | None:
         """The clients of a chain over the client column, else those of the rule: so few that index rows are sought by client."""
         for part in _parts(expression):
             if isinstance(part, Chain) and self.by_client(part.param) and not (scope.caller and self._visibility.hides(part.param)):
@@ -198,12 +199,12 @@ class Compiler:
         """The resource's client column says all that the reference parameter says."""
         return self._parameters.named(param).column == "client"
 
-    def _semi(self, element: ColumnElement[str], found: Select[tuple[str]], probing: bool) -> Clause:
+    def _semi(self, element: ColumnElement[str], found: Select[str], probing: bool) -> Clause:
         """The element is among what is found: gathered, or probed for."""
         if not probing:
             return element.in_(found)
         [column] = found.selected_columns
-        return exists(found.with_only_columns(literal_column("1")).where(column == element))
+        return exists(found.with_only_columns(literal_column("1", Integer)).where(column == element))
 
     def _chain(self, param: str, targets: Sequence[tuple[str, Expression]], scope: Scope) -> Clause:
         if scope.caller and self._visibility.hides(param):
@@ -220,11 +221,11 @@ class Compiler:
             found = found.where(*_owned(row, scope))
         return self._semi(scope.table.c.id, found, scope.single)
 
-    def _clients_where(self, targets: Sequence[tuple[str, Expression]], scope: Scope) -> Select[tuple[str]]:
+    def _clients_where(self, targets: Sequence[tuple[str, Expression]], scope: Scope) -> Select[str]:
         [where] = [where for type_, where in targets if type_ == "Patient"] or [Or()]
         return self._targets("Patient", where, scope)
 
-    def _targets(self, type_: str, where: Expression, scope: Scope) -> Select[tuple[str]]:
+    def _targets(self, type_: str, where: Expression, scope: Scope) -> Select[str]:
         table = resource.alias()
         inner = Scope(table, (type_,), caller=scope.caller)
         return select(table.c.id).where(self.found(where, inner))
@@ -258,10 +259,10 @@ class Compiler:
     def _client_of(self, node: ClientOf, scope: Scope) -> Clause:
         related = self._related(node)
         if scope.client is not None:
-            return exists(related.with_only_columns(literal_column("1")).where(relation.c.client == scope.client))
+            return exists(related.with_only_columns(literal_column("1", Integer)).where(relation.c.client == scope.client))
         return self._semi(scope.table.c.client, related, scope.single)
 
-    def _related(self, node: ClientOf) -> Select[tuple[str]]:
+    def _related(self, node: ClientOf) -> Select[str]:
         """The clients who stand in the relation now."""
         where = self._now(node.kinds, node.holder, node.grace)
         if node.organization is not None:
@@ -271,19 +272,19 @@ class Compiler:
         return select(relation.c.client).where(*where)
 
     def _party(self, roles: Sequence[str], holder: Clause, scope: Scope) -> Clause:
-        return exists(select(literal_column("1")).where(_of_version(scope.table), one_of(party.c.role, roles), holder))
+        return exists(select(literal_column("1", Integer)).where(_of_version(scope.table), one_of(party.c.role, roles), holder))
 
     def _via(self, role: str, scope: Scope) -> Clause:
         table = resource.alias()
-        readable = {
-            type_: rule for type_, rule in self._visibility.rules.items() if not _looks_further(rule)
-        }
+        readable = {type_: rule for type_, rule in self._visibility.rules.items() if not _looks_further(rule)}
         if self._visibility.complete:
             reached: Clause = true()
         else:
             inner = Scope(table, tuple(readable), single=True, caller=False)
             reached = self.visible(inner) if readable else false()
-        target = exists(select(literal_column("1")).where(table.c.type == party.c.holder_type, table.c.id == party.c.holder_id, reached))
+        target = exists(
+            select(literal_column("1", Integer)).where(table.c.type == party.c.holder_type, table.c.id == party.c.holder_id, reached)
+        )
         return self._party((role,), target, scope)
 
 
@@ -356,9 +357,9 @@ def _compare(column: ColumnElement[Any], comparison: Comparison, value: Value, t
         case "prefix":
             return _starts_with(column, value)
         case "contains":
-            return position(column, operand) > literal_column("0")
+            return position(column, operand) > literal_column("0", Integer)
         case "extends":
-            return func.substr(operand, literal_column("1"), func.length(column)) == column
+            return func.substr(operand, literal_column("1", Integer), func.length(column)) == column
 
 
 def _starts_with(column: ColumnElement[Any], value: Value) -> Clause:

@@ -1,9 +1,8 @@
 """One small interface over both drivers: asyncpg for PostgreSQL, the standard library's sqlite3 for SQLite."""
+
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
-
-from sqlalchemy import make_url
 
 from recovery_api.store.statement import Dialect, SqlValue
 
@@ -50,18 +49,3 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Let go of every connection."""
         ...
-
-
-async def connect(url: str, connections: int = 10) -> Engine:
-    """Open the database of an SQLAlchemy URL. Raises ValueError for anything but a SQLite file or PostgreSQL."""
-    from recovery_api.store.postgresql import PostgresqlEngine
-    from recovery_api.store.sqlite import SqliteEngine
-
-    target = make_url(url)
-    match target.get_backend_name():
-        case "sqlite":
-            return SqliteEngine(target)
-        case "postgresql":
-            return await PostgresqlEngine.connect(target, connections)
-        case other:
-            raise ValueError(f"The store runs on sqlite or postgresql, not on {other}.")

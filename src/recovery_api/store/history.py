@@ -3,15 +3,31 @@
 Each version is judged by what it says itself. Only what is behind the horizon is told, so that who asks again with `_since`
 misses nothing.
 """
+
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import BigInteger, FromClause, Select, Text, and_, case, func, literal_column, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 
 from recovery_api.store.compile import Clause, Compiler, Scope, one_of
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Record
-from recovery_api.store.statement import Statement, bind
+from recovery_api.store.statement import SqlValue, Statement, bind
 from recovery_api.store.tables import history, resource
 
 
@@ -25,7 +41,8 @@ class HistoryCursor(NamedTuple):
     horizon: int
 
 
-class HistoryQuery(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
     """Which versions. `since` and `at` are stamps: written at or after `since`; current at some time in `at` (from, until)."""
 
     types: tuple[str, ...]
@@ -48,7 +65,7 @@ async def read_history(reader: Reader, query: HistoryQuery) -> HistoryPage:
     """A page of versions."""
     shape = (query.types, query.id is None, query.since is None, query.at is None, query.cursor is None, reader.visibility.key)
     horizon = query.cursor.horizon if query.cursor is not None else await reader.horizon()
-    named = {"id": query.id, "since": query.since, "horizon": horizon, "limit": query.count + 1}
+    named: dict[str, SqlValue] = {"id": query.id, "since": query.since, "horizon": horizon, "limit": query.count + 1}
     if query.at is not None:
         named.update(at_from=query.at[0], at_until=query.at[1])
     if query.cursor is not None:
@@ -74,16 +91,17 @@ def _page(reader: Reader, query: HistoryQuery) -> Statement:
 
 def _count(reader: Reader, query: HistoryQuery) -> Statement:
     parts = [
-        _versions(reader, query, table, after=False).with_only_columns(literal_column("1").label("one")) for table in (resource, history)
+        _versions(reader, query, table, after=False).with_only_columns(literal_column("1", Integer).label("one"))
+        for table in (resource, history)
     ]
     return reader.statements.compiled(select(func.count()).select_from(union_all(*parts).subquery("versions")))
 
 
-def _newest_first(found: Select[Any], table: FromClause) -> Select[Any]:
+def _newest_first(found: Select[*tuple[Any, ...]], table: FromClause) -> Select[*tuple[Any, ...]]:
     return found.order_by(table.c.last_updated.desc(), table.c.type.desc(), table.c.id.desc(), table.c.version.desc())
 
 
-def _versions(reader: Reader, query: HistoryQuery, table: FromClause, *, after: bool) -> Select[Any]:
+def _versions(reader: Reader, query: HistoryQuery, table: FromClause, *, after: bool) -> Select[*tuple[Any, ...]]:
     compiler = Compiler(reader.statements.dialect, reader.statements.parameters, reader.visibility)
     visible = compiler.visible(Scope(table, query.types, single=query.id is not None), versions=True)
     stamp = table.c.last_updated
@@ -104,7 +122,7 @@ def _until(table: FromClause) -> Any:
     never = literal_column(str((1 << 63) - 1), BigInteger)
     if table is resource:
         return never
-    parts = []
+    parts: list[ColumnElement[int]] = []
     for later in (resource.alias(), history.alias()):
         same = (later.c.type == table.c.type, later.c.id == table.c.id, later.c.version > table.c.version)
         parts.append(func.coalesce(select(func.min(later.c.last_updated)).where(*same).scalar_subquery(), never))

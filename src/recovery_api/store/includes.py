@@ -1,8 +1,9 @@
 """`_include` and `_revinclude` (https://hl7.org/fhir/R4/search.html#include): what matches point at, and what points at them."""
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select, union_all
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Integer, Select, and_, literal_column, or_, select, union_all
 
 from recovery_api.store.compile import Compiler, Scope, one_of
 from recovery_api.store.records import Record
@@ -57,16 +58,16 @@ def _source(include: Include) -> str:
 
 def _build(reader: "Reader", includes: tuple[Include, ...], types: tuple[str, ...]) -> Statement:
     compiler = Compiler(reader.statements.dialect, reader.statements.parameters, reader.visibility)
-    parts: list[Select[tuple[object, ...]]] = []
+    parts: list[Select[*tuple[Any, ...]]] = []
     for include in includes:
         parts += _backward(include, types, compiler) if include.reverse else _forward(include, compiler, reader)
     if not parts:
         return Statement("", ())
-    limited = [part.limit(literal_column(str(MAX_INCLUDED + 1))).subquery() for part in parts]
+    limited = [part.limit(literal_column(str(MAX_INCLUDED + 1), Integer)).subquery() for part in parts]
     return reader.statements.compiled(union_all(*(select(part) for part in limited)))
 
 
-def _forward(include: Include, compiler: Compiler, reader: "Reader") -> list[Select[tuple[object, ...]]]:
+def _forward(include: Include, compiler: Compiler, reader: "Reader") -> list[Select[*tuple[Any, ...]]]:
     source = _source(include)
     listed = f"from_{source}"
     targets = include.targets or tuple(sorted(reader.visibility.rules)) or compiler.parameter(include.param).targets
@@ -84,7 +85,7 @@ def _forward(include: Include, compiler: Compiler, reader: "Reader") -> list[Sel
     ]
 
 
-def _backward(include: Include, types: tuple[str, ...], compiler: Compiler) -> list[Select[tuple[object, ...]]]:
+def _backward(include: Include, types: tuple[str, ...], compiler: Compiler) -> list[Select[*tuple[Any, ...]]]:
     source = _source(include)
     targets = [type_ for type_ in types if not include.targets or type_ in include.targets]
     if compiler.by_client(include.param):
@@ -99,5 +100,5 @@ def _backward(include: Include, types: tuple[str, ...], compiler: Compiler) -> l
     return [_reached(resource.c.id.in_(found), (source,), compiler)]
 
 
-def _reached(where: ColumnElement[bool], types: tuple[str, ...], compiler: Compiler) -> Select[tuple[object, ...]]:
+def _reached(where: ColumnElement[bool], types: tuple[str, ...], compiler: Compiler) -> Select[*tuple[Any, ...]]:
     return select(*COLUMNS).where(where, compiler.visible(Scope(resource, types)))

@@ -4,6 +4,7 @@
 values replaced by `Bind("v0")`, `Bind("v1")` …, in the same order. A prefix takes two places: its value, and the first text
 after all that start with it.
 """
+
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -95,7 +96,7 @@ def _lift_has(node: Has, shape: list[object], values: list[Any]) -> None:
     _LIFT[type(node.where)](node.where, shape, values)
 
 
-def _lift_policy(node: Expression, shape: list[object], values: list[Any]) -> None:
+def _lift_policy(node: Expression, shape: list[object], _values: list[Any]) -> None:
     shape.append(node)
 
 
@@ -154,5 +155,3 @@ def hollow(expression: Expression) -> Expression:
 def next_place(name: str) -> str:
     """The name of the place after this one: where the end of a prefix stands."""
     return f"v{int(name[1:]) + 1}"
-
-

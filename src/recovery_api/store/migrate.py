@@ -2,6 +2,7 @@
 
 All functions are synchronous and take an SQLAlchemy URL of SQLite or PostgreSQL (asyncpg); call them off the event loop.
 """
+
 import asyncio
 import sqlite3
 from collections.abc import Callable

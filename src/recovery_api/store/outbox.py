@@ -1,8 +1,10 @@
 """The outbox: what was written, told in the order of stamps and only behind the horizon, so that nothing is told too late."""
+
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import BigInteger, ClauseElement, Text, delete, select, update
+from sqlalchemy.types import TypeEngine
 
 from recovery_api.store.statement import bind
 from recovery_api.store.tables import outbox
@@ -46,7 +48,8 @@ def _key(event: Event) -> dict[str, Any]:
 def _this() -> list[Any]:
     numbers = {"stamp", "version"}
     return [
-        outbox.c[name] == bind(f"of_{name}", BigInteger() if name in numbers else Text()) for name in ("stamp", "type", "id", "version")
+        outbox.c[name] == bind(f"of_{name}", cast("TypeEngine[Any]", BigInteger() if name in numbers else Text()))
+        for name in ("stamp", "type", "id", "version")
     ]
 
 

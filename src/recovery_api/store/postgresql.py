@@ -1,9 +1,10 @@
 """PostgreSQL by asyncpg, on a small last-in-first-out pool: the warmest connection, with its prepared statements, goes first."""
+
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from sqlalchemy import URL
@@ -98,7 +99,7 @@ class PostgresqlConnection:
         self._raw = raw
 
     async def fetch(self, sql: str, values: Sequence[SqlValue] = ()) -> Sequence[Row]:
-        return await self._raw.fetch(sql, *values)
+        return cast("Sequence[Row]", await self._raw.fetch(sql, *values))
 
     async def execute(self, sql: str, values: Sequence[SqlValue] = ()) -> int:
         return _changed(await self._raw.execute(sql, *values))
@@ -119,7 +120,7 @@ class PooledConnection:
     async def fetch(self, sql: str, values: Sequence[SqlValue] = ()) -> Sequence[Row]:
         raw = await self._pool.take()
         try:
-            return await raw.fetch(sql, *values)
+            return cast("Sequence[Row]", await raw.fetch(sql, *values))
         except _RETRYABLE as error:
             raise ServiceUnavailable from error
         finally:
@@ -162,7 +163,8 @@ class PostgresqlEngine:
     async def connect(cls, url: URL, connections: int) -> "PostgresqlEngine":
         """Open a first connection, so that a wrong URL is known at once."""
         dialect = url.set(drivername="postgresql+asyncpg").get_dialect()()
-        _, options = dialect.create_connect_args(url)
+        _, given = dialect.create_connect_args(url)
+        options: dict[str, Any] = dict(given)
         options |= {"server_settings": _SESSION, "statement_cache_size": 512, "max_cached_statement_lifetime": 0, "command_timeout": 60}
         pool = Pool(options, connections)
         pool.give(await pool.take())
@@ -172,17 +174,17 @@ class PostgresqlEngine:
         return self._reading
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[PostgresqlConnection]:
+    async def snapshot(self) -> AsyncGenerator[PostgresqlConnection]:
         async with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as connection:
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[PostgresqlConnection]:
+    async def writing(self) -> AsyncGenerator[PostgresqlConnection]:
         async with self._transaction("BEGIN") as connection:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, begin: str) -> AsyncIterator[PostgresqlConnection]:
+    async def _transaction(self, begin: str) -> AsyncGenerator[PostgresqlConnection]:
         raw = await self._pool.take()
         try:
             await raw.execute(begin)

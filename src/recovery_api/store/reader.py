@@ -1,8 +1,9 @@
 """Reading, seen through a visibility: what the caller may not see is not there."""
+
 from collections.abc import Sequence
 from typing import cast
 
-from sqlalchemy import FromClause, Text, literal_column, or_, select, union_all
+from sqlalchemy import FromClause, Integer, Select, Text, literal_column, or_, select, union_all
 
 from recovery_api.store.compile import Clause, Compiler, Scope
 from recovery_api.store.engine import Connection, Row
@@ -121,23 +122,21 @@ class Reader:
             return [*key, compiler.visible(scope, versions=True)]
 
         old = [history.c[name] for name in Record._fields]
-        both = union_all(
-            select(*COLUMNS).where(*of(resource)), select(*old).where(*of(history))
-        )
+        both = union_all(select(*COLUMNS).where(*of(resource)), select(*old).where(*of(history)))
         return self.statements.compiled(both)
 
     def _deletion(self, type_: str) -> Statement:
         later = history.alias()
         newest = select(later.c.version).where(later.c.type == history.c.type, later.c.id == history.c.id)
-        newest = newest.order_by(later.c.version.desc()).limit(literal_column("1"))
+        newest = newest.order_by(later.c.version.desc()).limit(literal_column("1", Integer))
         visible = self._compiler().visible(Scope(history, (type_,), single=True), versions=True)
         old = [history.c[name] for name in Record._fields]
-        there = select(literal_column("1")).where(resource.c.type == history.c.type, resource.c.id == history.c.id).exists()
+        there = select(literal_column("1", Integer)).where(resource.c.type == history.c.type, resource.c.id == history.c.id).exists()
         where = (history.c.id == bind("id", Text()), history.c.body.is_(None), ~there, visible)
         return self.statements.compiled(select(*old).where(*where, history.c.version == newest.scalar_subquery()))
 
     def _referenced(self, types: tuple[str, ...], by_creator: bool) -> Statement:
-        parts = []
+        parts: list[Select[str, str]] = []
         for type_ in types:
             scope = Scope(resource, (type_,), single=True)
             readable = self._compiler().visible(scope)

@@ -1,4 +1,5 @@
 """What goes into the store and what comes out of it."""
+
 from typing import Final, NamedTuple, Protocol
 
 ALWAYS: Final = 0

@@ -1,4 +1,5 @@
 """Rewrites index rows of current versions, online: no new versions, and writers go on beside it."""
+
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
@@ -23,7 +24,7 @@ async def reindex(
     types: Iterable[str],
     extract: Callable[[str, bytes], Sequence[IndexRow]],
     batch: int = 500,
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Callable[[int], None] | None = None,
 ) -> int:
     """Index all current resources of the types again, a batch per transaction; the number of resources.
 
@@ -36,7 +37,8 @@ async def reindex(
         while last is not None:
             count, last = await _attempt(store, type_, last, extract, batch)
             done += count
-            progress(count)
+            if progress is not None:
+                progress(count)
     return done
 
 

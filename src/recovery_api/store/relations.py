@@ -21,6 +21,7 @@ supervised              Practitioner, supervisor or delegate     Patient id
 
 so that one look into the index answers who supervises whom now.
 """
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -156,7 +157,7 @@ def _derived(statements: Statements, kind: str, *, by_delegate: bool) -> ClauseE
     postgresql = statements.dialect == "postgresql"
     starts = (func.greatest if postgresql else func.max)(*(part.c.starts for part in parts))
     ends = (func.least if postgresql else func.min)(*(part.c.ends for part in parts))
-    rows: Select[Any] = (
+    rows: Select[*tuple[Any, ...]] = (
         select(
             literal("Practitioner", Text),
             func.substr(role.c.client, len("Practitioner/") + 1, type_=Text),
@@ -172,5 +173,3 @@ def _derived(statements: Statements, kind: str, *, by_delegate: bool) -> ClauseE
         .distinct()
     )
     return insert(relation).from_select(list(COLUMNS), rows)
-
-

@@ -3,6 +3,7 @@
 Without `_sort`, matches come by id, descending (ids are UUIDv7, so the newest come first): an order that no write changes. A
 later page holds only what existed when the first one was made, so paging neither loses nor doubles anything.
 """
+
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -143,7 +144,7 @@ def _page(asked: Question, query: SearchQuery, visibility: Visibility, statement
     keys = [_sort_value(key, compiler, visibility) for key in asked.sort]
     if asked.after is not None:
         where += [resource.c.created <= bind("snapshot", BigInteger()), _after(keys, asked)]
-    page: Select[Any] = select(*COLUMNS, *(value.label(f"sort{place}") for place, (value, _) in enumerate(keys))).where(*where)
+    page: Select[*tuple[Any, ...]] = select(*COLUMNS, *(value.label(f"sort{place}") for place, (value, _) in enumerate(keys))).where(*where)
     if asked.after is None:
         page = page.add_columns(last_stamp(statements.dialect).scalar_subquery())
     for value, descending in keys:
@@ -192,5 +193,3 @@ def _after(keys: Sequence[tuple[ColumnElement[Any], bool]], asked: Question) -> 
         further_id = or_(further_id, and_(resource.c.id == last_id, resource.c.type < bind("after_type", Text())))
     alternatives.append(and_(*same, further_id))
     return or_(false(), *alternatives)
-
-

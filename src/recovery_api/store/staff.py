@@ -1,4 +1,5 @@
 """Where people work, as their active PractitionerRoles say."""
+
 from typing import cast
 
 from sqlalchemy import BigInteger, Text, select
@@ -14,10 +15,12 @@ async def organization_of(store: Store, practitioner: str, now: int) -> str | No
     at = bind("now", BigInteger())
     statement = store.statements.fixed(
         "organization-of",
-        lambda: select(relation.c.organization)
-        .where(relation.c.holder == bind("practitioner", Text()), relation.c.kind == "employment")
-        .where(relation.c.starts <= at, relation.c.ends > at)
-        .order_by(relation.c.starts.desc(), relation.c.organization),
+        lambda: (
+            select(relation.c.organization)
+            .where(relation.c.holder == bind("practitioner", Text()), relation.c.kind == "employment")
+            .where(relation.c.starts <= at, relation.c.ends > at)
+            .order_by(relation.c.starts.desc(), relation.c.organization)
+        ),
     )
     async with store.reader(SYSTEM) as reader:
         rows = await reader.connection.fetch(statement.text, statement.values({"practitioner": practitioner, "now": now}))

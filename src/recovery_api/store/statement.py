@@ -1,4 +1,5 @@
 """Statements: built by SQLAlchemy Core, compiled once to the driver's own text and order of values."""
+
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -6,12 +7,13 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Select, bindparam, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import ARRAY, Text, TypeEngine
 
 T = TypeVar("T")
 
 Dialect: TypeAlias = Literal["postgresql", "sqlite"]
-SqlValue: TypeAlias = str | int | float | bytes | bool | None | Sequence[str] | Sequence[int] | Sequence[float | None] | Sequence[str | None]
+SqlValue: TypeAlias = str | int | float | bytes | bool | Sequence[str | None] | Sequence[int] | Sequence[float | None] | None
 
 _DIALECTS = {"postgresql": postgresql.asyncpg.dialect(), "sqlite": sqlite.dialect()}
 
@@ -34,6 +36,7 @@ class Statement(NamedTuple):
 def compiled(clause: ClauseElement, dialect: Dialect) -> Statement:
     """The clause as text for the driver; literals stand in the text, binds stay open by their names."""
     done = clause.compile(dialect=_DIALECTS[dialect], compile_kwargs={"render_postcompile": True})
+    assert isinstance(done, SQLCompiler)
     order = tuple(done.positiontup or ())
     given = {name: value for name, value in done.params.items() if name in order and value is not None}
     return Statement(str(done), order, MappingProxyType(given))
@@ -51,7 +54,7 @@ def in_list(element: ColumnElement[str], name: str, dialect: Dialect) -> ColumnE
     return element.in_(listed(name))
 
 
-def listed(name: str) -> Select[tuple[str]]:
+def listed(name: str) -> Select[str]:
     """The values of a JSON list that is bound under the name (SQLite)."""
     return select(column("value", Text)).select_from(func.json_each(bind(name, Text())))
 

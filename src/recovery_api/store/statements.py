@@ -1,4 +1,5 @@
 """The compiled statements of one store: each shape is built once."""
+
 from collections.abc import Callable, Hashable
 
 from sqlalchemy import BigInteger, ClauseElement, Select, column, func, select, table
@@ -10,14 +11,14 @@ from recovery_api.store.tables import clock
 SIZE = 4096
 
 
-def last_stamp(dialect: Dialect) -> Select[tuple[int]]:
+def last_stamp(dialect: Dialect) -> Select[int]:
     """The newest stamp that was given."""
     if dialect == "sqlite":
         return select(clock.c.stamp)
     return select(column("last_value", BigInteger)).select_from(table("stamp_sequence"))
 
 
-def horizon(dialect: Dialect) -> Select[tuple[int]]:
+def horizon(dialect: Dialect) -> Select[int]:
     """The stamp up to which nothing is still being written: what a later statement sees up to it is all there ever will be."""
     return select(clock.c.stamp) if dialect == "sqlite" else select(func.horizon(type_=BigInteger))
 

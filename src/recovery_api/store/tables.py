@@ -2,7 +2,8 @@
 
 Text is compared by bytes on both databases (collation "C"; SQLite does so anyway). Stamps are microseconds since the epoch, UTC.
 """
-from typing import Final
+
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
 
@@ -17,7 +18,7 @@ def _text(name: str) -> Column[str]:
     return Column(name, TEXT, nullable=False)
 
 
-def _version_columns() -> list[Column[object]]:
+def _version_columns() -> list[Column[Any]]:
     return [
         _text("type"),
         _text("id"),

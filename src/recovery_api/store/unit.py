@@ -1,17 +1,34 @@
 """The store, and its units of work: a reader, or a writer whose transaction ends with it."""
-from collections.abc import AsyncIterator, Callable
+
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
-from recovery_api.store.engine import Engine, connect
+from sqlalchemy import make_url
+
+from recovery_api.store.engine import Engine
+from recovery_api.store.postgresql import PostgresqlEngine
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Parameters
+from recovery_api.store.sqlite import SqliteEngine
 from recovery_api.store.statements import Statements
 from recovery_api.store.visibility import Visibility
 from recovery_api.store.writer import Writer, give_stamp
 
 Clock: TypeAlias = Callable[[], int]
 """Now, in microseconds since the epoch, UTC."""
+
+
+async def connect(url: str, connections: int = 10) -> Engine:
+    """Open the database of an SQLAlchemy URL. Raises ValueError for anything but a SQLite file or PostgreSQL."""
+    target = make_url(url)
+    match target.get_backend_name():
+        case "sqlite":
+            return SqliteEngine(target)
+        case "postgresql":
+            return await PostgresqlEngine.connect(target, connections)
+        case other:
+            raise ValueError(f"The store runs on sqlite or postgresql, not on {other}.")
 
 
 class Store:
@@ -32,7 +49,7 @@ class Store:
         await self._engine.close()
 
     @asynccontextmanager
-    async def reader(self, visibility: Visibility, *, snapshot: bool = False) -> AsyncIterator[Reader]:
+    async def reader(self, visibility: Visibility, *, snapshot: bool = False) -> AsyncGenerator[Reader]:
         """Read what the visibility shows. Each statement sees the newest state; with `snapshot`, all see the same."""
         if not snapshot:
             yield Reader(self._engine.reading(), self.statements, visibility)
@@ -41,7 +58,7 @@ class Store:
             yield Reader(connection, self.statements, visibility)
 
     @asynccontextmanager
-    async def writer(self, visibility: Visibility, *, creator: str = "") -> AsyncIterator[Writer]:
+    async def writer(self, visibility: Visibility, *, creator: str = "") -> AsyncGenerator[Writer]:
         """One transaction: committed on a clean exit, else rolled back.
 
         Raises ServiceUnavailable where the database could not do it now; it may be tried again.

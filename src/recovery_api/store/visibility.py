@@ -1,4 +1,5 @@
 """Which resources exist for a caller: one expression per type, ANDed into every query by the store."""
+
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType

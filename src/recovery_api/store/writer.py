@@ -1,4 +1,5 @@
 """Writing: what a transaction may do besides reading."""
+
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, cast
@@ -35,9 +36,7 @@ class Writer(Reader):
         self, type: str, id: str, body: bytes, facets: Facets, rows: Sequence[IndexRow], *, version: int = 1, method: str = "POST"
     ) -> Record:
         """Store a new resource. Raises Conflict where the id is taken."""
-        record = Record(
-            type, id, version, self.stamp, method, facets.client, facets.kind, facets.released, self.creator, body
-        )
+        record = Record(type, id, version, self.stamp, method, facets.client, facets.kind, facets.released, self.creator, body)
         if not await self._write("create", record, facets, rows, 0):
             raise Conflict(f"There is a {type} with the id {id} already.")
         return record
@@ -49,9 +48,7 @@ class Writer(Reader):
 
         Raises PreconditionFailed where the current version is not the expected one, also when somebody else's write comes first.
         """
-        record = Record(
-            type, id, expected + 1, self.stamp, method, facets.client, facets.kind, facets.released, self.creator, body
-        )
+        record = Record(type, id, expected + 1, self.stamp, method, facets.client, facets.kind, facets.released, self.creator, body)
         if not await self._write("update", record, facets, rows, expected):
             raise PreconditionFailed
         return record
@@ -93,9 +90,7 @@ class Writer(Reader):
         for step in others:
             await self.connection.execute(step.text, step.values(named))
         number, id_, client = named["new_type_number"], named["new_id"], named["new_client"]
-        await self.connection.copy(
-            "search_index", writes.INDEX_COLUMNS, [(row[0], number, id_, client, *row[1:]) for row in rows]
-        )
+        await self.connection.copy("search_index", writes.INDEX_COLUMNS, [(row[0], number, id_, client, *row[1:]) for row in rows])
         await self.connection.copy("party", writes.PARTY_COLUMNS, party_rows(named["new_type"], id_, named["new_version"], facets))
         return True
 

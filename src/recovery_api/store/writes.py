@@ -1,4 +1,5 @@
 """The statements of a write. PostgreSQL does each write in one statement; SQLite, where a call costs little, in a few."""
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-        delete,
+    delete,
     func,
     insert,
     literal_column,
@@ -52,7 +53,7 @@ def new(name: str) -> ColumnElement[Any]:
     return bind(f"new_{name}", _TYPES.get(name, Text()))
 
 
-def _filled(table: Table, columns: Sequence[str], rows: Select[Any]) -> Any:
+def _filled(table: Table, columns: Sequence[str], rows: Select[*tuple[Any, ...]]) -> Any:
     return insert(table).from_select(list(columns), rows)
 
 
@@ -69,16 +70,16 @@ def _changes() -> dict[str, ColumnElement[Any]]:
     return {name: new(name) for name in ("version", "last_updated", "method", "client", "kind", "released", "body")}
 
 
-def _superseded(table: FromClause, *where: ColumnElement[bool]) -> Select[Any]:
+def _superseded(table: FromClause, *where: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     return select(*(table.c[name] for name in Record._fields)).where(*where)
 
 
-def _deletion(table: FromClause, *where: ColumnElement[bool]) -> Select[Any]:
+def _deletion(table: FromClause, *where: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     given = {"version": new("version"), "last_updated": new("last_updated"), "method": new("method"), "body": null()}
     return select(*(given.get(name, table.c[name]) for name in Record._fields)).where(*where)
 
 
-def _parties_of_deletion(*where: ColumnElement[bool]) -> Select[Any]:
+def _parties_of_deletion(*where: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     given = {"version": new("version")}
     mine = (*_mine(party), party.c.version == bind("expected", BigInteger()))
     return select(*(given.get(name, party.c[name]) for name in PARTY_COLUMNS)).where(*mine, *where)
@@ -99,14 +100,16 @@ def _unnested(columns: dict[str, TypeEngine[Any]], prefix: str) -> Any:
 def _index_rows(made: FromClause) -> Any:
     row = _unnested(_INDEX_TYPES, "index_row")
     given = {"type": new("type_number"), "id": new("id"), "client": new("client")}
-    rows = select(*(given.get(name, literal_column(f"index_row.{name}")) for name in INDEX_COLUMNS)).select_from(row, made)
+    rows = select(*(given.get(name, literal_column(f"index_row.{name}", _INDEX_TYPES.get(name))) for name in INDEX_COLUMNS)).select_from(
+        row, made
+    )
     return _filled(search_index, INDEX_COLUMNS, rows).cte("indexed")
 
 
 def _parties(made: FromClause) -> Any:
     row = _unnested(dict.fromkeys(PARTY_COLUMNS[3:], Text()), "party_row")
     given = {"type": new("type"), "id": new("id"), "version": new("version")}
-    rows = select(*(given.get(name, literal_column(f"party_row.{name}")) for name in PARTY_COLUMNS)).select_from(row, made)
+    rows = select(*(given.get(name, literal_column(f"party_row.{name}", Text)) for name in PARTY_COLUMNS)).select_from(row, made)
     return _filled(party, PARTY_COLUMNS, rows).cte("named")
 
 
@@ -137,9 +140,7 @@ def update_at_once() -> ClauseElement:
         .cte("changed")
     )
     return (
-        select(func.count())
-        .select_from(changed)
-        .add_cte(moved, _unindexed(old), _index_rows(changed), _parties(changed), _outbox(changed))
+        select(func.count()).select_from(changed).add_cte(moved, _unindexed(old), _index_rows(changed), _parties(changed), _outbox(changed))
     )
 
 
@@ -148,14 +149,14 @@ def delete_at_once() -> ClauseElement:
     old = _old()
     moved = _filled(history, Record._fields, _superseded(old)).cte("moved")
     ended = _filled(history, Record._fields, _deletion(old)).cte("ended")
-    there = select(literal_column("1")).select_from(old).exists()
+    there = select(literal_column("1", Integer)).select_from(old).exists()
     named = _filled(party, PARTY_COLUMNS, _parties_of_deletion(there)).cte("named")
     gone = delete(resource).where(*_mine(resource), resource.c.version == old.c.version).returning(resource.c.id).cte("gone")
     return select(func.count()).select_from(gone).add_cte(moved, ended, named, _unindexed(old), _outbox(gone))
 
 
 def _unindexed(old: FromClause) -> Any:
-    there = select(literal_column("1")).select_from(old).exists()
+    there = select(literal_column("1", Integer)).select_from(old).exists()
     return delete(search_index).where(search_index.c.id == new("id"), search_index.c.type == new("type_number"), there).cte("unindexed")
 
 
@@ -209,5 +210,3 @@ def party_columns(parties: Sequence[tuple[str, str]]) -> dict[str, Any]:
         "party_row_holder_type": [type_ for type_, _, _ in split],
         "party_row_holder_id": [id_ for _, _, id_ in split],
     }
-
-
