@@ -18,13 +18,25 @@ def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
         client=client_of(resource, matrix),
         kind=_kind(resource, matrix.kinds.get(type, ())),
         released=all(_passes(resource, test) for test in matrix.released.get(type, ())),
-        parties=tuple(
-            dict.fromkeys(
-                (role, holder) for role, path in matrix.parties.get(type, ()) for holder in references_at(resource, path)
-            )
-        ),
+        parties=tuple(dict.fromkeys(_deciding(_parties(resource, matrix), matrix))),
         relations=relations(resource, zone),
     )
+
+
+def _parties(resource: JsonObject, matrix: Matrix) -> list[tuple[str, str]]:
+    type = resource["resourceType"]
+    named = [(role, holder) for role, path in matrix.parties.get(type, ()) for holder in references_at(resource, path)]
+    return [*named, ("itself", f"Consent/{resource['id']}")] if type == "Consent" else named
+
+
+def _deciding(parties: list[tuple[str, str]], matrix: Matrix) -> list[tuple[str, str]]:
+    """Of the targets of a Provenance, those that belong to a client decide who may see it, where there are any."""
+    of_clients = [(role, holder) for role, holder in parties if role != "target" or _has_client(holder.partition("/")[0], matrix)]
+    return of_clients or parties
+
+
+def _has_client(type: str, matrix: Matrix) -> bool:
+    return type in matrix.client or type in {"Patient", "Binary"}
 
 
 def client_of(resource: JsonObject, matrix: Matrix) -> str:

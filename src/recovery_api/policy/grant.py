@@ -41,7 +41,10 @@ class Grants:
         return self._bound(self._interned(actor, ""), actor, now)
 
     def sight(self, actor: Actor, letter: str, now: int) -> Visibility:
-        """What role, relations and scopes open together for reading (letter `r`) or searching (letter `s`)."""
+        """What role, relations and scopes open together for reading (letter `r`) or searching (letter `s`).
+
+        What the role may read and not search (Binary) is seen by the letter `r` where a search leads to it.
+        """
         return self._bound(self._interned(actor, letter), actor, now)
 
     def admits(self, actor: Actor, letter: str, resource: JsonObject, client: str) -> bool:
@@ -93,9 +96,10 @@ class Grants:
                 continue
             rule = RULES[row.rows]
             if letter:
-                rules[type] = both(rule, self._scoped(type, actor.allows(type, letter)))
-                if any(condition.query for condition in actor.allows(type, letter)):
-                    history[type] = both(rule, self._scoped(type, [c for c in actor.allows(type, letter) if not c.query]))
+                conditions = actor.allows(type, letter if letter in row.may else "r")
+                rules[type] = both(rule, self._scoped(type, conditions))
+                if any(condition.query for condition in conditions):
+                    history[type] = both(rule, self._scoped(type, [condition for condition in conditions if not condition.query]))
             else:
                 rules[type] = rule
             if row.leaves_out:

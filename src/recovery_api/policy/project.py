@@ -9,16 +9,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.paths import at, has_coding, references_at
+from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.store.records import ALWAYS, NEVER, Relation
 
 CANON = "https://recovery-api.example.org/fhir"
 COMPANION = ("http://nucc.org/provider-taxonomy", "175T00000X")
 CASE_MANAGER = ("http://nucc.org/provider-taxonomy", "171M00000X")
+REFERRALS = (("http://hl7.org/fhir/CodeSystem/task-code", "fulfill"), (f"{CANON}/CodeSystem/task-code", "inquiry"))
 ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 REPRESENTATIVES = ("GUARD", "HPOWATT")
-NARROWING = ("provision", "class", "code", "securityLabel", "dataPeriod", "data", "action")
+NARROWING = ("provision", "class", "code", "securityLabel", "dataPeriod", "data")
 
 Interval = tuple[int, int]
 
@@ -54,6 +55,7 @@ def _care_team(team: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
     for participant in team.get("participant", ()):
         holder = _first(participant, "member")
         starts, ends = _within(interval(team.get("period"), zone), interval(participant.get("period"), zone))
+        yield Relation("on-team", holder, f"CareTeam/{team['id']}", "", "", starts, ends)
         for kind in _team_kinds(participant, holder):
             yield Relation(kind, holder, client, _first(participant, "onBehalfOf"), "", starts, ends)
 
@@ -96,7 +98,9 @@ def _consent(consent: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
     denied = [denied for denied in _provisions(provision) if denied.get("type") == "deny"]
     for deny in denied:
         for holder in list(references_at(deny, "actor.reference")) or actors or ["*"]:
-            yield Relation("consent-deny", holder, client, "", "", *_within(period, interval(deny.get("period"), zone)))
+            yield Relation("consent-deny", holder, client, "", "", *period)
+    if provision.get("type") == "permit":
+        yield from (Relation("consent-basis", holder, f"Consent/{consent['id']}", "", "", *period) for holder in (*actors, "*"))
     if provision.get("type") == "permit" and not denied and not any(name in provision for name in NARROWING):
         purposes = [purpose.get("code", "") for purpose in provision.get("purpose", ())] or ["*"]
         for holder in actors:
@@ -127,7 +131,7 @@ def _patient(patient: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
 
 def _task(task: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
     del zone
-    if any(coding.get("code") == "fulfill" for coding in at(task, "code.coding")) and (client := _client_of(task, "for")):
+    if any(has_coding(task, "code", *code) for code in REFERRALS) and (client := _client_of(task, "for")):
         for owner in references_at(task, "owner"):
             yield Relation("referral", owner, client)
 

@@ -41,13 +41,14 @@ def mine(*roles: str) -> Expression:
 
 
 # Companions: clients on whose active CareTeam they are a member now.
-companion_client = ClientOf(("companion",), HOLDER, ORGANIZATION)
-companion_client_lately = ClientOf(("companion",), HOLDER, ORGANIZATION, grace=GRACE_DAYS)
+not_denied_in_person = Not(ClientOf(("consent-deny",), HOLDER))
+companion_client = both(ClientOf(("companion",), HOLDER, ORGANIZATION), not_denied_in_person)
+companion_client_lately = both(ClientOf(("companion",), HOLDER, ORGANIZATION, grace=GRACE_DAYS), not_denied_in_person)
 not_of_somebody_elses_client = either(no_client, companion_client)
 about_me = either(mine("about", "recipient", "focus"), PartyIn(("about", "recipient", "focus"), ("own-role",), HOLDER))
 
 # Case managers: participants themselves, supervisors of a companion who is one, and their delegates.
-managed_client = ClientOf(("case-manager", "supervised"), HOLDER, ORGANIZATION)
+managed_client = both(ClientOf(("case-manager", "supervised"), HOLDER, ORGANIZATION), not_denied_in_person)
 supervised_staff = PartyIn(("focus", "recipient", "about"), ("supervises-practitioner", "supervises-role"), HOLDER)
 referred_client = ClientOf(("referral",), ORGANIZATION)
 
@@ -59,17 +60,21 @@ permitted = both(
 disclosed = both(released, Not(kind("consent-form")), Not(kind("counseling-note")), Not(kind("boundary-event")))
 team_member = either(ClientOf(("treatment-team",), HOLDER, ORGANIZATION), ClientOf(("treatment-organization",), ORGANIZATION))
 consented_team_client = both(team_member, permitted)
-basis = both(released, Party(("actor",), ORGANIZATION))
+in_force = ("consent-basis",)
+basis = either(
+    PartyIn(("itself",), in_force, ORGANIZATION),
+    PartyIn(("itself",), in_force, HOLDER),
+    both(PartyIn(("itself",), in_force, "*"), PartyIn(("actor",), ("on-team",), HOLDER)),
+)
 
 # The client's own record; a RelatedPerson has it as a verified representative or by a consent that names them.
 named_by_consent = both(
     ClientOf(("consent-permit",), HOLDER, qualifiers=(PURPOSE, "*")),
     Not(either(ClientOf(("consent-deny",), HOLDER), ClientOf(("consent-deny",), "*"))),
 )
-own_record = both(
-    Own("client", "=", CLIENT),
-    either(ClientOf(("self",), HOLDER), ClientOf(("representative",), HOLDER), named_by_consent),
-)
+own_client = Own("client", "=", CLIENT)
+own_record = both(own_client, either(ClientOf(("self",), HOLDER), ClientOf(("representative",), HOLDER)))
+relatives_record = both(own_client, named_by_consent)
 
 RULES: Mapping[str, Expression] = MappingProxyType(
     {
@@ -91,7 +96,7 @@ RULES: Mapping[str, Expression] = MappingProxyType(
             either(mine("owner", "requester"), both(kind("supervision"), about_me)),
         ),
         "companion-requests": both(companion_client, mine("requester", "performer")),
-        "companion-appointments": both(companion_client, mine("participant")),
+        "companion-appointments": both(not_of_somebody_elses_client, mine("participant")),
         "companion-messages": both(not_of_somebody_elses_client, either(mine("sender", "recipient"), about_me)),
         "managed-clients": managed_client,
         "managed-or-referred": either(managed_client, referred_client),
@@ -114,7 +119,7 @@ RULES: Mapping[str, Expression] = MappingProxyType(
         ),
         "managed-messages": either(
             both(Not(kind("supervision")), either(managed_client, both(no_client, mine("sender", "recipient")))),
-            both(kind("supervision"), either(mine("sender"), supervised_staff)),
+            both(kind("supervision"), either(mine("sender", "recipient"), supervised_staff)),
         ),
         "consented-team-clients": consented_team_client,
         "consented-team-released": both(consented_team_client, disclosed),
@@ -124,12 +129,20 @@ RULES: Mapping[str, Expression] = MappingProxyType(
         "consented-released": both(permitted, disclosed),
         "consented-basis": both(permitted, basis),
         "managed-groups": Party(("managing-entity",), ORGANIZATION),
+        "team-referrals": both(consented_team_client, mine("requester")),
         "own-referrals": Party(("requester",), ORGANIZATION),
         "own-record": own_record,
-        "own-released": both(own_record, released, Not(kind("boundary-event"))),
-        "own-notes": both(own_record, Not(kind("counseling-note")), either(released, kind("consent-form"))),
-        "own-tasks": both(own_record, Not(kind("supervision")), mine("owner", "requester")),
-        "own-messages": both(own_record, Not(kind("supervision"))),
+        "own-or-permitted": either(own_record, relatives_record),
+        "own-or-permitted-sessions": either(own_record, both(relatives_record, released)),
+        "own-or-permitted-released": both(either(own_record, relatives_record), released, Not(kind("boundary-event"))),
+        "own-or-permitted-notes": either(
+            both(own_record, Not(kind("counseling-note")), either(released, kind("consent-form"))), both(relatives_record, disclosed)
+        ),
+        "own-or-permitted-basis": either(own_record, both(relatives_record, PartyIn(("itself",), in_force, HOLDER))),
+        "own-or-permitted-tasks": both(either(own_record, relatives_record), Not(kind("supervision")), mine("owner", "requester")),
+        "own-or-permitted-messages": both(
+            Not(kind("supervision")), either(own_record, both(relatives_record, mine("sender", "recipient")))
+        ),
         "consent-forms": kind("consent-form"),
         "emergency-reviews": kind("emergency-review"),
     }

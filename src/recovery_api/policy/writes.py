@@ -87,8 +87,8 @@ def _own_task(change: Change) -> bool:
 
 
 def _own_referral(change: Change) -> bool:
-    requesters = {change.actor.organization, change.actor.holder if change.actor.role == "treatment-team" else None}
-    if any(requesters.isdisjoint(references_at(version, "requester")) for version in change.versions):
+    requester = change.actor.holder if change.actor.role == "treatment-team" else change.actor.organization
+    if any(requester not in list(references_at(version, "requester")) for version in change.versions):
         return False
     if change.before is None or change.after is None:
         return True
