@@ -57,7 +57,7 @@ def test_a_required_primitive_with_only_an_extension_is_there() -> None:
         ({"valueQuantity": {"value": "1"}}, [("structure", "Observation.value.value")]),
         ({"valueInteger": 1, "valueString": "a"}, [("structure", "Observation.value")]),
         ({"valueInteger": 1, "_valueString": UNKNOWN}, [("structure", "Observation.value")]),
-        ({"component": [{"code": {"text": "x"}}, {}]}, [("required", "Observation.component[1].code"), ("structure", "Observation.component[1]")]),
+        ({"component": [{}]}, [("required", "Observation.component[0].code"), ("structure", "Observation.component[0]")]),
         ({"category": [{"coding": [{"code": "a "}]}]}, [("value", "Observation.category[0].coding[0].code")]),
         ({"contained": [{"resourceType": "Patient", "gender": "f"}]}, [("code-invalid", "Observation.contained[0].gender")]),
         ({"contained": [{"id": "a"}]}, [("required", "Observation.contained[0].resourceType")]),

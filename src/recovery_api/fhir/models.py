@@ -71,7 +71,8 @@ def _place(resource: JsonObject, steps: Place) -> tuple[str, bool]:
     value: Json = resource
     lacking = False
     for step in steps:
-        value = value[step] if isinstance(step, int) or step in value else None
+        holder: Json = value
+        value = holder[step] if isinstance(step, int) or step in holder else None
         if isinstance(step, int):
             place += f"[{step}]"
         else:

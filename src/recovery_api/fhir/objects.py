@@ -95,7 +95,6 @@ def object_check(shape: Shape) -> Check:
 def _rest(shape: Shape, value: JsonObject, found: list[Found]) -> None:
     if not value:
         found.append(Found("", "structure", "is an empty object, which FHIR does not allow"))
-        return
     for name, types in shape.required_choices.items():
         if not any(one.name in value or f"_{one.name}" in value for one in types):
             found.append(Found(f".{name}", "required", f"is required: one of {', '.join(one.name for one in types[:6])}"))
