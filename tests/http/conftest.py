@@ -6,10 +6,30 @@ import pytest
 
 from recovery_api.demo.world import fixture
 from tests.api import Api, serving
+from tests.databases import Databases
+
+
+@pytest.fixture(scope="session")
+async def world_template(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database that holds the fixture world, and that nobody writes to: clone it."""
+    url = databases.clone(migrated_template)
+    async with serving(url, tmp_path_factory.mktemp("template"), fixture()):
+        return url
 
 
 @pytest.fixture
-async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
-    """The fixture world at T0, on each kind of database."""
-    async with serving(database_url, tmp_path, fixture()) as server:
+async def api(databases: Databases, world_template: str, tmp_path: Path) -> AsyncIterator[Api]:
+    """The fixture world at T0, the test's own, on each kind of database."""
+    url = databases.clone(world_template)
+    async with serving(url, tmp_path) as server:
         yield server
+    databases.drop(url)
+
+
+@pytest.fixture(scope="module")
+async def shared(databases: Databases, world_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """The fixture world at T0, one for all tests of a file: they change only what they made themselves."""
+    url = databases.clone(world_template)
+    async with serving(url, tmp_path_factory.mktemp("shared")) as server:
+        yield server
+    databases.drop(url)
