@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Abort, Exit, Option, Typer, TyperException, echo
 
+from recovery_api.commands.demo import demo
 from recovery_api.commands.load import load
 from recovery_api.commands.migrate import migrate
 from recovery_api.commands.serve import serve
@@ -22,7 +23,7 @@ app = Typer(
     rich_markup_mode="markdown",
 )
 
-for command in (serve, migrate, load, token):
+for command in (serve, demo, migrate, load, token):
     app.command()(command)
 
 

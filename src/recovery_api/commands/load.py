@@ -81,19 +81,21 @@ async def _load(settings: "Settings", loading: "Loading", console: "Console") ->
 def tell(outcome: "Outcome", console: "Console") -> None:
     """Say what was loaded, and what was not and why."""
     report, rejects = outcome.report, outcome.rejects
-    console.print(
-        f"{report.created:,} created, {report.updated:,} updated, {report.unchanged:,} unchanged, {report.rejected:,} rejected.",
-        highlight=False,
-    )
+    counts = {name: getattr(report, name) for name in ("created", "updated", "unchanged", "rejected")}
+    _say(console, ", ".join(f"{count:,} {name}" for name, count in counts.items()) + ".")
     if outcome.kept:
         shown = ", ".join(outcome.kept[:3]) + (", …" if len(outcome.kept) > 3 else "")
-        console.print(f"Warning: references that name no one resource stay as they are: {len(outcome.kept):,} ({shown}).", highlight=False, markup=False)
+        _say(console, f"Warning: {len(outcome.kept):,} references that mean no one resource stay as they are: {shown}")
     for reason, count in rejects.reasons.most_common(10):
         place = rejects.examples[reason].place
         where = f"{Path(place.file).name}:{place.line}" + (f", entry {place.entry}" if place.entry else "")
-        console.print(f"  {count:,} × {reason} ({where})", highlight=False, markup=False, soft_wrap=True)
+        _say(console, f"  {count:,} times {reason} (first in {where})")
     if report.rejected:
-        console.print(f"What was rejected, and why, stands in {rejects.path}", highlight=False, markup=False, soft_wrap=True)
+        _say(console, f"What was rejected, and why, stands in {rejects.path}")
+
+
+def _say(console: "Console", line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _team(text: str | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-# ruff: noqa: A002 (id is FHIR's own word)
+
 """What opens and frames an engagement: care team, diagnoses, episode of care, plans, consent."""
 
 import base64

@@ -1,4 +1,4 @@
-# ruff: noqa: A002 (id is FHIR's own word)
+
 """Who lives in the demo world: organizations, staff and clients."""
 
 from pathlib import Path

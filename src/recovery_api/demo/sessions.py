@@ -1,4 +1,4 @@
-# ruff: noqa: A002 (id is FHIR's own word)
+
 """What happens in an engagement: sessions, observations, notes, tasks, referrals."""
 
 import base64

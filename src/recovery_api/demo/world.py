@@ -14,17 +14,17 @@ from recovery_api.demo.timeline import T0
 from recovery_api.fhir.json import JsonObject
 
 NOTES = {
-    "d-ana-1": "Ana chose to walk to the park before talking. A crowded crossing brought up a strong startle; she named it, asked to pause, "
-    "and used the grounding steps she wrote in her plan. She noticed the wish to drink pass within half an hour and called her "
-    "sister. She is proud of the walk. Next step, at her pace: the same route with a friend.",
-    "d-ana-2": "Draft. Ana asked for a slower afternoon and cooked with music on. She spoke about the coming anniversary and which people she "
-    "wants near her that day. She kept her boundary about visitors and said it felt good to be heard.",
-    "d-ben-1": "Ben met at the library and set the agenda himself. Pay day was yesterday; he moved his card to his brother before the urge rose "
-    "and rated it three of ten. He found two evening classes that he likes. He holds his goal steady this week by choice.",
+    "d-ana-1": "Ana chose to walk to the park before talking. A crowded crossing brought up a strong startle; she named it, asked to "
+    "pause, and used the grounding steps she wrote in her plan. She noticed the wish to drink pass within half an hour and "
+    "called her sister. She is proud of the walk. Next step, at her pace: the same route with a friend.",
+    "d-ana-2": "Draft. Ana asked for a slower afternoon and cooked with music on. She spoke about the coming anniversary and which people "
+    "she wants near her that day. She kept her boundary about visitors and said it felt good to be heard.",
+    "d-ben-1": "Ben met at the library and set the agenda himself. Pay day was yesterday; he moved his card to his brother before the urge"
+    " rose and rated it three of ten. He found two evening classes that he likes. He holds his goal steady this week by choice.",
     "d-cora-1": "Cora invited company for lunch and picked the meal. She paced herself, took one break, and finished what she had planned. "
     "Naming five sounds in the room helped. She thanked herself aloud, which is new.",
-    "d-cora-2": "Cora told of an urge to use after an old contact wrote to her. She blocked the number, told her companion straight away and "
-    "stayed with people. She knows where her naloxone kit is. She asked for a call tomorrow morning.",
+    "d-cora-2": "Cora told of an urge to use after an old contact wrote to her. She blocked the number, told her companion straight away "
+    "and stayed with people. She knows where her naloxone kit is. She asked for a call tomorrow morning.",
     "d-dan-1": "Dan took the early bus and arrived ready. He spoke openly about a hard weekend and the two hours in which he did not use. "
     "He rebuilt his morning routine in three small steps and will try the first one.",
 }
@@ -65,9 +65,9 @@ def tell(world: World) -> None:
 
 
 def _people(world: World) -> None:
-    for id, row in ORGANIZATIONS.items():  # noqa: A001
+    for id, row in ORGANIZATIONS.items():
         world.organization(id, *row)
-    for id, row in STAFF.items():  # noqa: A001
+    for id, row in STAFF.items():
         world.staff(id, row)
     world.patient("ana", ("Ana", "Morales"), "female", "1991-05-14", 4320)
     world.patient("ben", ("Ben", "Okafor"), "male", "1986-09-30", 4321)

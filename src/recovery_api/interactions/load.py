@@ -5,14 +5,14 @@ the same content stays as it is, so the same run again changes nothing, and one 
 """
 import asyncio
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, cast
+from typing import Final, NoReturn, cast
 
 import msgspec
 
-from recovery_api.fhir.errors import Conflict, FhirError, Issue, PreconditionFailed, ServiceUnavailable
+from recovery_api.fhir.errors import Conflict, FhirError, Issue, PreconditionFailed, ServiceUnavailable, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump
 from recovery_api.fhir.json import load as loads
@@ -20,7 +20,7 @@ from recovery_api.fhir.json_types import is_object
 from recovery_api.interactions import validate
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.load_links import relink
-from recovery_api.interactions.load_sources import Incoming, Reject
+from recovery_api.interactions.load_sources import Incoming, Place, Reject
 from recovery_api.policy.facets import facets
 from recovery_api.store.loading import Draft, contents, write
 
@@ -139,6 +139,19 @@ class Loader:
         seen.add(id)
         return False
 
+
+
+async def load_all(server: Server, resources: Iterable[JsonObject], *, notify: bool = False) -> Report:
+    """Load resources that are to be right. Raises the FhirError of one that is not; what came before it may be stored."""
+    loader = Loader(server, _raise, notify=notify)
+    for number, resource in enumerate(resources, start=1):
+        await loader.add(Incoming(Place("", number), resource, {}))
+    await loader.finish()
+    return loader.report
+
+
+def _raise(reject: Reject) -> NoReturn:
+    raise Unprocessable(*reject.issues)
 
 
 ANOTHER: Final = Issue("duplicate", "A resource with this id, and other content, came earlier in this run.", key="load-twice")
