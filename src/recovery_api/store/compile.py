@@ -101,12 +101,13 @@ class Compiler:
 
     def found(self, expression: Expression, scope: Scope, *, versions: bool = False) -> Clause:
         """What the caller asks for, among what they may see."""
-        client = self._client(expression)
+        client = self.client(expression)
         clients = self._clients(expression, scope) if client is None else None
         visible = self.visible(scope._replace(client=client), versions=versions)
         return and_(self._all(expression, scope._replace(client=client, clients=clients)), visible)
 
-    def _client(self, expression: Expression) -> ColumnElement[str] | None:
+    def client(self, expression: Expression) -> ColumnElement[str] | None:
+        """The one client that the expression asks for, if it does."""
         for part in _parts(expression):
             if isinstance(part, Own) and part.column == "client" and part.comparison == "=":
                 return cast("ColumnElement[str]", _sql_value(part.value, Text()))

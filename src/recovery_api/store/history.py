@@ -1,7 +1,7 @@
 """History (https://hl7.org/fhir/R4/http.html#history): the versions that the caller may see, newest first.
 
-Each version is judged by what it says itself. Only what is behind the horizon is told, so that who asks again with `_since`
-misses nothing.
+Each version is judged by what it says itself. Of many resources, only what is behind the horizon is told, so that who asks again
+with `_since` misses nothing.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ class HistoryPage(NamedTuple):
 async def read_history(reader: Reader, query: HistoryQuery) -> HistoryPage:
     """A page of versions."""
     shape = (query.types, query.id is None, query.since is None, query.at is None, query.cursor is None, reader.visibility.key)
-    horizon = query.cursor.horizon if query.cursor is not None else await reader.horizon()
+    horizon = query.cursor.horizon if query.cursor is not None else await _newest(reader, query)
     named: dict[str, SqlValue] = {"id": query.id, "since": query.since, "horizon": horizon, "limit": query.count + 1}
     if query.at is not None:
         named.update(at_from=query.at[0], at_until=query.at[1])
@@ -80,6 +80,11 @@ async def read_history(reader: Reader, query: HistoryQuery) -> HistoryPage:
         last = records[-1]
         following = HistoryCursor(last.last_updated, last.type, last.id, last.version, horizon)
     return HistoryPage(records, cast("int", total[0]), following)
+
+
+async def _newest(reader: Reader, query: HistoryQuery) -> int:
+    """Up to which stamp versions are told. One resource's writers follow each other, so all of its versions may be told at once."""
+    return await reader.last_stamp() if query.id is not None else await reader.horizon()
 
 
 def _page(reader: Reader, query: HistoryQuery) -> Statement:

@@ -122,7 +122,9 @@ class PooledConnection:
         try:
             return cast("Sequence[Row]", await raw.fetch(sql, *values))
         except _RETRYABLE as error:
-            raise ServiceUnavailable from error
+            if _may_be_tried_again(error):
+                raise ServiceUnavailable from error
+            raise
         finally:
             self._pool.give(raw)
 
@@ -131,7 +133,9 @@ class PooledConnection:
         try:
             return _changed(await raw.execute(sql, *values))
         except _RETRYABLE as error:
-            raise ServiceUnavailable from error
+            if _may_be_tried_again(error):
+                raise ServiceUnavailable from error
+            raise
         finally:
             self._pool.give(raw)
 
@@ -191,9 +195,8 @@ class PostgresqlEngine:
             yield PostgresqlConnection(raw)
             await raw.execute("COMMIT")
         except BaseException as error:
-            if not raw.is_closed() and raw.is_in_transaction():
-                await raw.execute("ROLLBACK")
-            if isinstance(error, _RETRYABLE):
+            await _roll_back(raw)
+            if _may_be_tried_again(error):
                 raise ServiceUnavailable from error
             raise
         finally:
@@ -205,3 +208,17 @@ class PostgresqlEngine:
 
 def _changed(status: str) -> int:
     return int(status.rpartition(" ")[2]) if status[-1:].isdigit() else 0
+
+
+def _may_be_tried_again(error: BaseException) -> bool:
+    return isinstance(error, _RETRYABLE) and not isinstance(error, ValueError)
+
+
+async def _roll_back(raw: asyncpg.Connection) -> None:
+    """End the transaction; a connection that can't is let go, and the server ends it."""
+    if raw.is_closed() or not raw.is_in_transaction():
+        return
+    try:
+        await raw.execute("ROLLBACK")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        raw.terminate()

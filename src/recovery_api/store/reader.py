@@ -11,7 +11,7 @@ from recovery_api.store.includes import MAX_INCLUDED, included
 from recovery_api.store.records import Record
 from recovery_api.store.search import COLUMNS, Cursor, Page, SearchQuery, count_statement, page_statement
 from recovery_api.store.statement import SqlValue, Statement, bind, in_list, text_list
-from recovery_api.store.statements import Statements, horizon
+from recovery_api.store.statements import Statements, horizon, last_stamp
 from recovery_api.store.tables import history, resource
 from recovery_api.store.visibility import SYSTEM, Visibility
 
@@ -94,6 +94,12 @@ class Reader:
     async def horizon(self) -> int:
         """The stamp up to which nothing is still being written: what is there with an older stamp is all there ever will be."""
         statement = self.statements.fixed("horizon", lambda: horizon(self.statements.dialect))
+        [row] = await self.connection.fetch(statement.text)
+        return cast("int", row[0])
+
+    async def last_stamp(self) -> int:
+        """The newest stamp that was given, maybe to a transaction that goes on."""
+        statement = self.statements.fixed("last-stamp", lambda: last_stamp(self.statements.dialect))
         [row] = await self.connection.fetch(statement.text)
         return cast("int", row[0])
 

@@ -144,7 +144,8 @@ def _page(asked: Question, query: SearchQuery, visibility: Visibility, statement
     keys = [_sort_value(key, compiler, visibility) for key in asked.sort]
     if asked.after is not None:
         where += [resource.c.created <= bind("snapshot", BigInteger()), _after(keys, asked)]
-    page: Select[*tuple[Any, ...]] = select(*COLUMNS, *(value.label(f"sort{place}") for place, (value, _) in enumerate(keys))).where(*where)
+    labelled = [value.label(f"sort{place}") for place, (value, _) in enumerate(keys)]
+    page: Select[*tuple[Any, ...]] = select(*COLUMNS, *labelled).where(*where)
     if asked.after is None:
         page = page.add_columns(last_stamp(statements.dialect).scalar_subquery())
     for value, descending in keys:
