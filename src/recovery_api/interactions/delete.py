@@ -7,7 +7,6 @@ from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.unit import Writing
 from recovery_api.interactions.write import remove
 from recovery_api.store.search import SearchQuery
-from recovery_api.store.visibility import SYSTEM
 
 SIGNED = (("Provenance", "Provenance.target"), ("DocumentReference", "DocumentReference.related"))
 
@@ -23,7 +22,7 @@ async def delete(writing: Writing) -> FhirResult:
     if current is None:
         raise NotFound
     check_match(request, current)
-    everything = writing.writer.seeing(SYSTEM)
+    everything = writing.writer.seeing(writing.server.grants.system)
     for source, param in SIGNED:
         where = both(Own("id", "=", current.id), Has(source, param, Own("released", "=", value=True)))
         page = await everything.search(SearchQuery((type,), where, count=1))

@@ -21,7 +21,7 @@ from recovery_api.interactions.unit import Reading, Transaction, Writing
 from recovery_api.interactions.update import update
 from recovery_api.interactions.write import check_type, settle
 from recovery_api.policy.decide import LETTER, allowed_types, decide
-from recovery_api.store.visibility import Visibility
+from recovery_api.policy.grant import Sight
 
 READS: Mapping[str, Callable[[Reading], Awaitable[FhirResult]]] = MappingProxyType(
     {
@@ -55,7 +55,7 @@ async def perform(server: Server, request: FhirRequest) -> FhirResult:
         return result
 
 
-def _sight(server: Server, request: FhirRequest) -> Visibility:
+def _sight(server: Server, request: FhirRequest) -> Sight:
     """What the caller may see for this read; versions of what granular scopes open are judged one by one."""
     now, letter = server.clock(), LETTER.get(request.interaction, "s")
     if request.type is None:

@@ -15,12 +15,15 @@ from recovery_api.identity.actor import Actor
 from recovery_api.identity.scopes import Condition
 from recovery_api.policy.matrix import Matrix
 from recovery_api.policy.relations import CLIENT, RULES, no_client
-from recovery_api.store.visibility import Visibility
+from recovery_api.store.visibility import SYSTEM, Visibility
 
 Lower: TypeAlias = Callable[[str, str], Expression]
 """(type, query of a granular scope) → the expression that a resource must meet. Raises BadRequest."""
 Meets: TypeAlias = Callable[[Expression, JsonObject, Mapping[str, Value]], bool]
 """Whether a resource, with these values for what an expression leaves open, meets the expression."""
+
+Sight: TypeAlias = Visibility
+"""What somebody sees, as the floors above pass it on."""
 
 _KEPT = 4_096
 
@@ -36,11 +39,14 @@ class Grants:
         self._meets = meets
         self._made: dict[tuple[str, str, str], Visibility] = {}
 
-    def rows(self, actor: Actor, now: int) -> Visibility:
+    system: Sight = SYSTEM
+    """What the server itself sees, to keep rules that no caller may see behind."""
+
+    def rows(self, actor: Actor, now: int) -> Sight:
         """What the caller's role and relations open, whatever the token's scopes (world.md, decision 23)."""
         return self._bound(self._interned(actor, ""), actor, now)
 
-    def sight(self, actor: Actor, letter: str, now: int) -> Visibility:
+    def sight(self, actor: Actor, letter: str, now: int) -> Sight:
         """What role, relations and scopes open together for reading (letter `r`) or searching (letter `s`).
 
         What the role may read and not search (Binary) is seen by the letter `r` where a search leads to it.
