@@ -25,22 +25,21 @@ class Parameters:
     """The parameters of these tests."""
 
     def __init__(self) -> None:
-        reference = {"kind": "reference"}
         self._known = {
             "Observation.code": Parameter(),
             "Observation.status": Parameter(),
             "Observation.date": Parameter("date"),
             "Observation.value-quantity": Parameter("quantity"),
-            "Observation.patient": Parameter(**reference, column="client", targets=("Patient",)),
-            "Observation.subject": Parameter(**reference, targets=("Patient", "Group")),
-            "Observation.encounter": Parameter(**reference, targets=("Encounter",)),
+            "Observation.patient": Parameter("reference", column="client", targets=("Patient",)),
+            "Observation.subject": Parameter("reference", targets=("Patient", "Group")),
+            "Observation.encounter": Parameter("reference", targets=("Encounter",)),
             "Observation.note": Parameter("string"),
-            "Encounter.patient": Parameter(**reference, column="client", targets=("Patient",)),
-            "Encounter.part-of": Parameter(**reference, targets=("Encounter",)),
+            "Encounter.patient": Parameter("reference", column="client", targets=("Patient",)),
+            "Encounter.part-of": Parameter("reference", targets=("Encounter",)),
             "Encounter.class": Parameter(),
             "Patient.name": Parameter("string"),
             "Patient.birthdate": Parameter("date"),
-            "Patient.link": Parameter(**reference, targets=("Patient", "RelatedPerson")),
+            "Patient.link": Parameter("reference", targets=("Patient", "RelatedPerson")),
         }
 
     def named(self, name: str, /) -> Parameter:

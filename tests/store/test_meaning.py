@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +24,7 @@ from recovery_api.fhir.search.expression import (
 )
 from recovery_api.fhir.search.expression import Test as Passes
 from recovery_api.fhir.search.match import Resources, View, match
+from recovery_api.fhir.search.parameters import ParameterTable
 from recovery_api.store.bulk import Item, load
 from recovery_api.store.records import Facets
 from recovery_api.store.search import SearchQuery
@@ -30,6 +32,7 @@ from recovery_api.store.unit import Store
 from recovery_api.store.visibility import SYSTEM, Visibility
 from tests.store.conftest import Parameters
 
+TABLE = cast("ParameterTable", Parameters())
 TYPES = ("Patient", "Encounter", "Observation")
 TEXTS = ("", "a", "ab", "abc", "b", "é", "éa", "\ud7ff", "\U0010ffff", "%", "_")
 NUMBERS = (-1.5, 0.0, 1.0, 2.5)
@@ -143,8 +146,8 @@ async def test_sql_finds_what_the_expression_means(
     store: Store, world: list[View], asked: tuple[str, Expression], allowed: Mapping[str, Expression]
 ) -> None:
     type_, where = asked
-    unruled = Resources(Parameters(), ())
-    known = Resources(Parameters(), [view for view in world if match(allowed[view.type], view, unruled)])
+    unruled = Resources(TABLE, ())
+    known = Resources(TABLE, [view for view in world if match(allowed[view.type], view, unruled)])
     meant = {view.id for view in known.of(type_) if match(where, view, known)}
     async with store.reader(Visibility(repr(allowed), allowed)) as reader:
         page = await reader.search(SearchQuery((type_,), where, count=1000))
@@ -157,8 +160,8 @@ async def test_sql_finds_what_the_expression_means(
 async def test_a_search_over_several_types_finds_what_each_would(
     store: Store, world: list[View], where: tuple[Expression, ...], allowed: Mapping[str, Expression]
 ) -> None:
-    unruled = Resources(Parameters(), ())
-    known = Resources(Parameters(), [view for view in world if match(allowed[view.type], view, unruled)])
+    unruled = Resources(TABLE, ())
+    known = Resources(TABLE, [view for view in world if match(allowed[view.type], view, unruled)])
     meant = {(v.type, v.id) for type_, one in zip(TYPES, where, strict=True) for v in known.of(type_) if match(one, v, known)}
     either = Or(tuple(And((Own("type", "=", type_), one)) for type_, one in zip(TYPES, where, strict=True)))
     async with store.reader(Visibility(repr(allowed), allowed)) as reader:

@@ -7,9 +7,10 @@ import pytest
 from recovery_api.fhir.search.expression import Bind, Chain, ClientOf, Expression, IndexRow, Own, Party, Row, both, either, param_number
 from recovery_api.fhir.search.expression import Test as Passes
 from recovery_api.store.bulk import Item, load
-from recovery_api.store.engine import Connection
+from recovery_api.store.engine import Row as DatabaseRow
 from recovery_api.store.records import Facets, Relation
 from recovery_api.store.search import SearchQuery, SortKey, page_statement
+from recovery_api.store.statement import SqlValue
 from recovery_api.store.unit import Store
 from recovery_api.store.visibility import SYSTEM, Visibility
 
@@ -36,19 +37,6 @@ HOT = {
     "code": SearchQuery(OBSERVATION, CODE),
     "date": SearchQuery(OBSERVATION, DATE),
 }
-
-
-class Counted:
-    """A connection that remembers what was asked of it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.asked: list[str] = []
-
-    async def fetch(self, sql: str, values: Sequence[object] = ()) -> Sequence[Sequence[object]]:
-        """All rows."""
-        self.asked.append(sql)
-        return await self._connection.fetch(sql, values)
 
 
 @pytest.fixture
@@ -87,12 +75,18 @@ async def test_a_hot_query_uses_indexes_only(full: Store, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOT)
-async def test_a_page_is_one_statement(full: Store, name: str) -> None:
+async def test_a_page_is_one_statement(full: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
     async with full.reader(SEEN) as reader:
-        counted = Counted(reader.connection)
-        reader.connection = counted
+        fetch = reader.connection.fetch
+
+        async def remember(sql: str, values: Sequence[SqlValue] = ()) -> Sequence[DatabaseRow]:
+            asked.append(sql)
+            return await fetch(sql, values)
+
+        monkeypatch.setattr(reader.connection, "fetch", remember)
         await reader.search(HOT[name])
-    assert len(counted.asked) == 1
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("where", [HERS, both(HERS, CODE), DATE], ids=["patient", "code", "date"])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Table, inspect
 
 from recovery_api.store import migrate
 from recovery_api.store.tables import UNDISTRIBUTED, metadata
@@ -37,7 +37,7 @@ async def test_the_migrations_go_back_to_nothing_and_forward_again(blank_databas
 
 
 @pytest.mark.parametrize("table", DISTRIBUTED, ids=lambda table: table.name)
-def test_a_distributed_table_has_the_id_in_every_unique_key(table: object) -> None:
+def test_a_distributed_table_has_the_id_in_every_unique_key(table: Table) -> None:
     unique = [index.columns for index in table.indexes if index.unique]
     keys = [table.primary_key.columns] if len(table.primary_key.columns) else []
     assert all("id" in [column.name for column in columns] for columns in [*keys, *unique])

@@ -33,8 +33,10 @@ OBSERVATION = ("Observation",)
 ANA = "Practitioner/ana"
 
 
-def _index(param: str, **columns: str | float) -> IndexRow:
-    return IndexRow(param_number(param), **columns)
+def _index(
+    param: str, *, system: str | None = None, value: str | None = None, low: float | None = None, high: float | None = None
+) -> IndexRow:
+    return IndexRow(param_number(param), system, value, low=low, high=high)
 
 
 async def _observe(writer: Writer, id_: str, client: str = "maya", *, date: float | None = None, code: str = "a") -> None:
