@@ -41,6 +41,7 @@ def load(
     is loaded; the exit code is then 1.
     """
     import asyncio  # noqa: PLC0415 (commands import what they need when they run: `--help` stays quick)
+    import gc  # noqa: PLC0415
     import os  # noqa: PLC0415
 
     import uvloop  # noqa: PLC0415
@@ -59,6 +60,7 @@ def load(
         raise CommandError(str(error)) from error
     loading = Loading(found, rejects or settings.data_dir / "load-rejects.ndjson", team, notify)
     console = Console(stderr=True)
+    gc.set_threshold(50_000, 20, 100)  # millions of short-lived objects and hardly a cycle: a tenth of the time
     with said_in_one_line(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         outcome = runner.run(_load(settings, loading, console))
     tell(outcome, console)
