@@ -4,11 +4,12 @@ Criteria see what the caller may search, no more: a hidden match is no match.
 """
 import hashlib
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from recovery_api.fhir.errors import BadRequest, Issue, PreconditionFailed
 from recovery_api.fhir.search.parse import condition
 from recovery_api.identity.actor import Actor
+from recovery_api.interactions.target import pairs
 from recovery_api.interactions.unit import Writing
 from recovery_api.policy.decide import decide
 from recovery_api.store.records import Record
@@ -19,10 +20,10 @@ async def matches(writing: Writing, type: str, query: str) -> Sequence[Record]:
     """Up to two resources that match the criteria, a query string. Raises BadRequest where there are none, or wrong ones."""
     server, actor = writing.server, writing.request.actor
     decide(server.matrix, actor, type, "s")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    if not pairs:
+    criteria = pairs(query)
+    if not criteria:
         raise BadRequest(Issue("invalid", "Criteria are needed: search parameters that name one resource."))
-    where = condition(type, pairs, server.search)
+    where = condition(type, criteria, server.search)
     sight = server.grants.sight(actor, "s", server.clock())
     page = await writing.writer.seeing(sight).search(SearchQuery((type,), where, count=2))
     return page.records
@@ -44,9 +45,9 @@ async def claimed_matches(writing: Writing) -> Record | None:
     return found[0] if found else None
 
 
-async def one_match(writing: Writing, type: str, pairs: Sequence[tuple[str, str]]) -> Record | None:
+async def one_match(writing: Writing, type: str, criteria: Sequence[tuple[str, str]]) -> Record | None:
     """The one resource that the request's criteria name, locked; None where there is none. Raises PreconditionFailed for several."""
-    found = await matches(writing, type, urlencode(pairs))
+    found = await matches(writing, type, urlencode(criteria))
     if len(found) > 1:
         raise PreconditionFailed("Several resources match the criteria.")
     return await writing.writer.lock(type, found[0].id) if found else None

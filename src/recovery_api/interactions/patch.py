@@ -2,11 +2,10 @@
 from typing import cast
 
 from recovery_api.fhir.errors import BadRequest, NotFound
-from recovery_api.fhir.json import Json, JsonObject, load, parse
+from recovery_api.fhir.json import Json, JsonObject, parse
 from recovery_api.fhir.patch import apply_fhirpath_patch, apply_json_patch
 from recovery_api.interactions.conditional import one_match
-from recovery_api.interactions.context import FhirResult
-from recovery_api.interactions.preconditions import check_match
+from recovery_api.interactions.context import FhirRequest, FhirResult
 from recovery_api.interactions.unit import Writing
 from recovery_api.interactions.write import replace
 
@@ -22,16 +21,17 @@ async def patch(writing: Writing) -> FhirResult:
         current = await writing.writer.lock(type, request.id)
     if current is None:
         raise NotFound
-    check_match(request, current)
-    before = load(current.body or b"")
-    after = _patched(writing, before)
-    if after.get("resourceType") != type or after.get("id") != current.id:
-        raise BadRequest("A patch can't change resourceType or id.")
-    return await replace(writing, current, after, "PATCH")
+
+    def patched(before: JsonObject) -> JsonObject:
+        after = _patched(request, before)
+        if after.get("resourceType") != type or after.get("id") != before["id"]:
+            raise BadRequest("A patch can't change resourceType or id.")
+        return after
+
+    return await replace(writing, current, patched, "PATCH")
 
 
-def _patched(writing: Writing, before: JsonObject) -> JsonObject:
-    request = writing.request
+def _patched(request: FhirRequest, before: JsonObject) -> JsonObject:
     if request.patch_type == JSON_PATCH:
         return apply_json_patch(before, _operations(request.body))
     return apply_fhirpath_patch(before, request.content())

@@ -1,4 +1,5 @@
 """Which interaction a method and an address ask for, whether by HTTP or as a Bundle entry (https://hl7.org/fhir/R4/http.html)."""
+import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -6,6 +7,8 @@ from urllib.parse import parse_qsl
 from recovery_api.fhir.errors import BadRequest, Issue, MethodNotAllowed, NotFound
 
 MOST_PARAMETERS = 200
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+"""https://hl7.org/fhir/R4/datatypes.html#id"""
 
 
 class Target(NamedTuple):
@@ -63,6 +66,8 @@ def target(method: str, path: str, types: Collection[str]) -> Target:
             return Target(_one_of(_TYPE, method, last), first)
         case [last] if last.startswith("$"):
             return Target("operation", first, operation=last[1:])
+        case [id_, *_] if not ID.fullmatch(id_):
+            raise MethodNotAllowed if method == "PUT" else NotFound
         case [id_]:
             return Target(_one_of(_INSTANCE, method, ""), first, id_)
         case [id_, "_history"]:
@@ -105,8 +110,11 @@ def _one_of(table: Mapping[tuple[str, str], str], method: str, last: str) -> str
 
 
 def pairs(query: str) -> list[tuple[str, str]]:
-    """The parameters of a query string or form, in order. Raises BadRequest where they are too many, or not UTF-8."""
+    """The parameters of a query string or form, in order. Raises BadRequest where they are too many, or no text in UTF-8."""
     try:
-        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+        found = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     except ValueError:
         raise BadRequest("The parameters can't be read: they are not UTF-8, or too many.") from None
+    if any("\0" in part for pair in found for part in pair):
+        raise BadRequest("The parameters hold a null character.")
+    return found

@@ -1,8 +1,8 @@
 """update, and its conditional form (https://hl7.org/fhir/R4/http.html#update, #cond-update). It never creates under a given id."""
 from recovery_api.fhir.errors import BadRequest, Issue, MethodNotAllowed
+from recovery_api.fhir.json import JsonObject
 from recovery_api.interactions.conditional import one_match
 from recovery_api.interactions.context import FhirResult
-from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.unit import Writing
 from recovery_api.interactions.write import check_type, insert, replace
 from recovery_api.policy.decide import decide
@@ -22,12 +22,15 @@ async def update(writing: Writing) -> FhirResult:
     current = await writing.writer.lock(type, request.id)
     if current is None:
         raise MethodNotAllowed(ABSENT)
-    check_match(request, current)
-    resource = request.content()
-    check_type(resource, type)
-    if resource.get("id") != request.id:
-        raise BadRequest(Issue("invalid", "The body must have the id that the address has.", f"{type}.id"))
-    return await replace(writing, current, resource)
+
+    def sent(_: JsonObject) -> JsonObject:
+        resource = request.content()
+        check_type(resource, type)
+        if resource.get("id") != request.id:
+            raise BadRequest(Issue("invalid", "The body must have the id that the address has.", f"{type}.id"))
+        return resource
+
+    return await replace(writing, current, sent)
 
 
 async def _conditional(writing: Writing) -> FhirResult:
@@ -40,7 +43,6 @@ async def _conditional(writing: Writing) -> FhirResult:
         if "id" in resource:
             raise MethodNotAllowed(NO_MATCH)
         return await insert(writing, resource, writing.server.new_id())
-    check_match(request, current)
     if resource.setdefault("id", current.id) != current.id:
         raise BadRequest(Issue("invalid", "The body has another id than the resource that matches.", f"{type}.id"))
-    return await replace(writing, current, resource)
+    return await replace(writing, current, lambda _: resource)

@@ -1,6 +1,8 @@
 """What every write goes through, from the body that a caller sent to the version that is stored."""
+from collections.abc import Callable
+
 from recovery_api.domain.sessions import SESSION_TYPE, STARTS, may_move
-from recovery_api.fhir.errors import BadRequest, Conflict, Forbidden, Issue, Unprocessable
+from recovery_api.fhir.errors import BadRequest, Conflict, FhirError, Forbidden, Issue, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.paths import has_coding, references_at
@@ -8,6 +10,7 @@ from recovery_api.fhir.references import Kind, parse_reference, references
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions import validate
 from recovery_api.interactions.context import FhirResult, Server
+from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.unit import Transaction, Writing
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of, facets
@@ -23,6 +26,7 @@ SAVED: JsonObject = {
 
 async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     """Store a new resource, checked, under this id."""
+    check_writable(writing, None, resource)
     _check(writing, None, resource)
     localize(writing, resource)
     said = _with_meta(writing, resource, id, 1)
@@ -34,9 +38,20 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     return _saved(writing, 201, said["resourceType"], id, 1, body)
 
 
-async def replace(writing: Writing, current: Record, resource: JsonObject, method: str = "PUT") -> FhirResult:
-    """Store the next version of a resource, checked against the current one."""
+async def replace(writing: Writing, current: Record, make: Callable[[JsonObject], JsonObject], method: str = "PUT") -> FhirResult:
+    """Store what `make` makes of the current version as the next one, checked against it.
+
+    Who may not write it is told so before a stale If-Match is, and that before anything is wrong with the body (interfaces.md).
+    """
     before = load(current.body or b"")
+    try:
+        resource = make(before)
+        check_writable(writing, before, resource)
+    except FhirError as problem:
+        if not isinstance(problem, Forbidden):
+            check_match(writing.request, current)
+        raise
+    check_match(writing.request, current)
     _check(writing, before, resource)
     localize(writing, resource)
     version = current.version + 1
@@ -50,8 +65,7 @@ async def replace(writing: Writing, current: Record, resource: JsonObject, metho
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
-    """Delete a resource; its versions stay."""
-    _check_rules(writing, load(current.body or b""), None)
+    """Delete a resource, which was found writable; its versions stay."""
     await writing.writer.delete(current.type, current.id, current.version)
     return FhirResult(204, outcome=SAVED)
 
@@ -73,13 +87,12 @@ def check_type(resource: JsonObject, type: str) -> None:
 
 def _check(writing: Writing, before: JsonObject | None, after: JsonObject) -> None:
     type = writing.access.type
-    _check_rules(writing, before, after)
     validate.check(after, type)
     if type == "Encounter" and has_coding(after, "type", *SESSION_TYPE):
         _check_session(before, after)
 
 
-def _check_rules(writing: Writing, before: JsonObject | None, after: JsonObject | None) -> None:
+def check_writable(writing: Writing, before: JsonObject | None, after: JsonObject | None) -> None:
     """Raise Forbidden where a rule of the access row, or a granular scope, is not kept."""
     change = Change(writing.request.actor, before, after)
     broken = [name for name in writing.access.writes if not RULES[name].kept(change)]

@@ -12,12 +12,13 @@ from recovery_api.interactions.pipeline import perform
 from recovery_api.interactions.target import Target, pairs, target
 from recovery_api.operations import operate
 from recovery_api.routers.asgi import Receive, Scope, Send
-from recovery_api.routers.negotiation import check_accept, check_format, prefer
+from recovery_api.routers.negotiation import check_accept, prefer, takes_gzip
 from recovery_api.routers.request import body, check_body_type
 from recovery_api.routers.response import PREFLIGHT, Response, Wishes, answer, refusal
 
 log = logging.getLogger(__name__)
 
+_LOOK = frozenset({"_format", "_pretty"})
 WITH_BODY = frozenset({"create", "update", "patch", "batch", "operation"})
 
 
@@ -36,15 +37,18 @@ class FhirEndpoint:
         wishes = Wishes(base=self._server.base, head=scope["method"] == "HEAD")
         try:
             headers = dict(scope["headers"])
-            query, pretty = _presentation(pairs(scope["query_string"].decode("latin-1")))
-            wishes = Wishes(
-                pretty=pretty,
-                gzip=b"gzip" in headers.get(b"accept-encoding", b""),
-                head=wishes.head,
+            path = _path(scope)
+            actor = None if path == "metadata" else await self._identify(_bearer(headers))
+            asked = target(scope["method"], path, self._server.interactions)
+            scope["interaction"] = asked.interaction
+            query, look = _presentation(pairs(scope["query_string"].decode("latin-1")))
+            wishes = wishes._replace(
+                pretty=_is_pretty(look),
+                gzip=takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
                 prefer=prefer(headers.get(b"prefer", b"").decode("latin-1")),
-                base=self._server.base,
             )
-            result = await self._perform(scope, receive, headers, query, wishes)
+            check_accept(look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1"))
+            result = await self._perform(scope, receive, asked, actor, headers, query, wishes)
             response = answer(result, wishes)
         except FhirError as error:
             response = refusal(error, wishes)
@@ -54,14 +58,18 @@ class FhirEndpoint:
         return await _send(send, response)
 
     async def _perform(
-        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], query: list[tuple[str, str]], wishes: Wishes
+        self,
+        scope: Scope,
+        receive: Receive,
+        asked: Target,
+        actor: Actor | None,
+        headers: Mapping[bytes, bytes],
+        query: list[tuple[str, str]],
+        wishes: Wishes,
     ) -> FhirResult:
+        if actor is None:
+            return FhirResult(200, self._server.capability)
         method: str = scope["method"]
-        asked = target(method, _path(scope), self._server.interactions)
-        scope["interaction"] = asked.interaction
-        actor = None if asked.interaction == "capabilities" else await self._identify(_bearer(headers))
-        if accept := headers.get(b"accept"):
-            check_accept(accept.decode("latin-1"))
         form = method == "POST" and asked.interaction.startswith("search")
         content, content_type = b"", None
         if form or (asked.interaction in WITH_BODY and method != "GET"):
@@ -69,8 +77,6 @@ class FhirEndpoint:
             content_type = check_body_type(asked.interaction, headers, form=form) if content or asked.interaction != "operation" else None
         if form:
             query, content = query + _presentation(pairs(content.decode("latin-1")))[0], b""
-        if actor is None:
-            return FhirResult(200, self._server.capability)
         request = _request(asked, actor, query, content, content_type, headers, wishes)
         return await (operate if asked.interaction == "operation" else perform)(self._server, request)
 
@@ -112,20 +118,17 @@ def _path(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", "")).strip("/")
 
 
-def _presentation(query: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], bool]:
-    """The parameters without those that are about how the answer looks, and whether it is to be pretty."""
-    rest: list[tuple[str, str]] = []
-    pretty = False
-    for name, value in query:
-        if name == "_format":
-            check_format(value)
-        elif name == "_pretty":
-            if value not in {"true", "false"}:
-                raise BadRequest("_pretty is true or false.")
-            pretty = value == "true"
-        else:
-            rest.append((name, value))
-    return rest, pretty
+def _presentation(query: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """The parameters without those that are about how the answer looks, and those: the last of each name."""
+    look = {name: value for name, value in query if name in _LOOK}
+    return [(name, value) for name, value in query if name not in _LOOK], look
+
+
+def _is_pretty(look: Mapping[str, str]) -> bool:
+    said = look.get("_pretty", "false")
+    if said not in {"true", "false"}:
+        raise BadRequest("_pretty is true or false.")
+    return said == "true"
 
 
 def _bearer(headers: Mapping[bytes, bytes]) -> str:

@@ -1,4 +1,5 @@
 """Content negotiation: what a caller accepts, sends and prefers (https://hl7.org/fhir/R4/http.html#mime-type)."""
+import re
 from functools import lru_cache
 
 from recovery_api.fhir.errors import BadRequest, Issue, NotAcceptable, UnsupportedMediaType
@@ -10,25 +11,35 @@ ANY_TYPES = frozenset({"*/*", "application/*", "text/*"})
 PATCH_TYPES = frozenset({"application/json-patch+json", FHIR_JSON, "application/json"})
 FORM = "application/x-www-form-urlencoded"
 
+_NEVER = re.compile(r"q\s*=\s*0(\.0*)?")
 _RETURNS = frozenset({"minimal", "representation", "OperationOutcome"})
 _HANDLING = frozenset({"strict", "lenient"})
 
 
 @lru_cache(maxsize=256)
 def check_accept(accept: str) -> None:
-    """Raise NotAcceptable where a caller's Accept header or `_format` leaves no way to answer in FHIR JSON of version 4.0."""
+    """Raise NotAcceptable where a caller's Accept header or `_format` leaves no way to answer in FHIR JSON of version 4.0.
+
+    In a `_format` the '+' may have come as a space.
+    """
     for choice in accept.split(","):
         name, *parameters = (part.strip() for part in choice.split(";"))
         said = {key.strip().lower(): value.strip().strip('"') for key, _, value in (p.partition("=") for p in parameters)}
         version = said.get("fhirversion", said.get("fhir-version", "4.0"))
-        if name.lower() in JSON_TYPES | ANY_TYPES and said.get("q") not in {"0", "0.0"} and version in {"4.0", "4.0.1"}:
+        refused = any(_NEVER.fullmatch(parameter) for parameter in parameters)
+        if name.lower().replace(" ", "+") in JSON_TYPES | ANY_TYPES and not refused and version in {"4.0", "4.0.1"}:
             return
     raise NotAcceptable
 
 
-def check_format(value: str) -> None:
-    """Raise NotAcceptable for a `_format` that is not JSON; a '+' may have come as a space."""
-    check_accept(value.replace(" ", "+"))
+@lru_cache(maxsize=256)
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether a caller takes gzip (RFC 9110, 12.5.3): it is named, and not with the weight 0."""
+    for choice in accept_encoding.split(","):
+        name, *parameters = (part.strip().lower() for part in choice.split(";"))
+        if name == "gzip":
+            return not any(_NEVER.fullmatch(parameter) for parameter in parameters)
+    return False
 
 
 @lru_cache(maxsize=256)
