@@ -1,5 +1,6 @@
 """history of an instance, a type or the system (https://hl7.org/fhir/R4/http.html#history)."""
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -61,12 +62,12 @@ def _query(reading: Reading, pairs: Sequence[tuple[str, str]], cursor: HistoryCu
 def _narrowed(query: HistoryQuery, name: str, value: str, zone: ZoneInfo) -> HistoryQuery:
     """With one parameter more; ValueError where its value is none."""
     if name == "_count":
-        return query._replace(count=_bounded(value))
+        return replace(query, count=_bounded(value))
     if name == "_at":
-        return query._replace(at=implicit_range(value, zone))
+        return replace(query, at=implicit_range(value, zone))
     if "T" not in value:
         raise ValueError(value)
-    return query._replace(since=implicit_range(value, zone).low)
+    return replace(query, since=implicit_range(value, zone).low)
 
 
 def _bounded(count: str) -> int:
@@ -82,7 +83,7 @@ def _judges(reading: Reading) -> bool:
 
 
 async def _judged(reading: Reading, query: HistoryQuery) -> HistoryPage:
-    page = await read_history(reading.reader, query._replace(count=MOST))
+    page = await read_history(reading.reader, replace(query, count=MOST))
     grants, actor = reading.server.grants, reading.request.actor
     seen = [one for one in page.records if one.body is not None and grants.admits(actor, "r", load(one.body), one.client)]
     return HistoryPage(seen, len(seen), None)
