@@ -1,24 +1,22 @@
 """`_include` and `_revinclude` (https://hl7.org/fhir/R4/search.html#include): what matches point at, and what points at them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, and_, literal_column, or_, select, union_all
 
 from recovery_api.store.compile import Compiler, Scope, one_of
+from recovery_api.store.connected import Connected
 from recovery_api.store.records import Record
 from recovery_api.store.search import COLUMNS, Include, SearchQuery
 from recovery_api.store.statement import SqlValue, Statement, in_list, text_list
 from recovery_api.store.tables import resource, search_index
 
-if TYPE_CHECKING:
-    from recovery_api.store.reader import Reader
-
 MAX_INCLUDED = 1000
 MAX_ROUNDS = 8
 
 
-async def included(reader: "Reader", query: SearchQuery, matches: Sequence[Record]) -> list[Record]:
+async def included(reader: Connected, query: SearchQuery, matches: Sequence[Record]) -> list[Record]:
     """What the matches include, each once and not a match itself; at most one more than MAX_INCLUDED."""
     known = {(record.type, record.id) for record in matches}
     found: list[Record] = []
@@ -37,7 +35,7 @@ async def included(reader: "Reader", query: SearchQuery, matches: Sequence[Recor
     return found
 
 
-async def _round(reader: "Reader", includes: tuple[Include, ...], front: Sequence[Record]) -> Sequence[Record]:
+async def _round(reader: Connected, includes: tuple[Include, ...], front: Sequence[Record]) -> Sequence[Record]:
     by_type: dict[str, list[str]] = {}
     for record in front:
         by_type.setdefault(record.type, []).append(record.id)
@@ -56,7 +54,7 @@ def _source(include: Include) -> str:
     return include.param.partition(".")[0]
 
 
-def _build(reader: "Reader", includes: tuple[Include, ...], types: tuple[str, ...]) -> Statement:
+def _build(reader: Connected, includes: tuple[Include, ...], types: tuple[str, ...]) -> Statement:
     compiler = Compiler(reader.statements.dialect, reader.statements.parameters, reader.visibility)
     parts: list[Select[*tuple[Any, ...]]] = []
     for include in includes:
@@ -67,7 +65,7 @@ def _build(reader: "Reader", includes: tuple[Include, ...], types: tuple[str, ..
     return reader.statements.compiled(union_all(*(select(part) for part in limited)))
 
 
-def _forward(include: Include, compiler: Compiler, reader: "Reader") -> list[Select[*tuple[Any, ...]]]:
+def _forward(include: Include, compiler: Compiler, reader: Connected) -> list[Select[*tuple[Any, ...]]]:
     source = _source(include)
     listed = f"from_{source}"
     targets = include.targets or tuple(sorted(reader.visibility.rules)) or compiler.parameter(include.param).targets

@@ -6,12 +6,13 @@ from typing import cast
 from sqlalchemy import FromClause, Integer, Select, Text, literal_column, or_, select, union_all
 
 from recovery_api.store.compile import Clause, Compiler, Scope
-from recovery_api.store.engine import Connection, Row
+from recovery_api.store.connected import Connected
+from recovery_api.store.engine import Row
 from recovery_api.store.includes import MAX_INCLUDED, included
 from recovery_api.store.records import Record
 from recovery_api.store.search import COLUMNS, Cursor, Page, SearchQuery, count_statement, page_statement
 from recovery_api.store.statement import SqlValue, Statement, bind, in_list, text_list
-from recovery_api.store.statements import Statements, horizon, last_stamp
+from recovery_api.store.statements import horizon, last_stamp
 from recovery_api.store.tables import history, resource
 from recovery_api.store.visibility import SYSTEM, Visibility
 
@@ -25,13 +26,8 @@ def _cursor(query: SearchQuery, last: Row) -> Cursor:
     return Cursor(snapshot, sorted_by, cast("str", last[1]), cast("str", last[0]))
 
 
-class Reader:
+class Reader(Connected):
     """Reads on one connection."""
-
-    def __init__(self, connection: Connection, statements: Statements, visibility: Visibility) -> None:
-        self.connection = connection
-        self.statements = statements
-        self.visibility = visibility
 
     def seeing(self, visibility: Visibility) -> "Reader":
         """The same connection, and transaction if there is one, seen through another visibility."""
@@ -102,10 +98,6 @@ class Reader:
         statement = self.statements.fixed("last-stamp", lambda: last_stamp(self.statements.dialect))
         [row] = await self.connection.fetch(statement.text)
         return cast("int", row[0])
-
-    async def fetch(self, statement: Statement, named: dict[str, SqlValue]) -> Sequence[Row]:
-        """The rows of a statement; the visibility's own values are added."""
-        return await self.connection.fetch(statement.text, statement.values({**self.visibility.binds, **named}))
 
     async def _one(self, statement: Statement, named: dict[str, SqlValue]) -> Record | None:
         rows = await self.fetch(statement, named)

@@ -23,17 +23,15 @@ so that one look into the index answers who supervises whom now.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import ClauseElement, ColumnElement, Select, Text, delete, func, insert, literal, select, union
 
+from recovery_api.store.connected import Connected
 from recovery_api.store.records import Relation
 from recovery_api.store.statement import bind, in_list, text_list
 from recovery_api.store.statements import Statements
 from recovery_api.store.tables import relation
-
-if TYPE_CHECKING:
-    from recovery_api.store.writer import Writer
 
 COLUMNS = ("source_type", "source_id", *Relation._fields)
 STAFF_KINDS: Final = frozenset({"practitioner-of", "supervises", "delegates"})
@@ -41,7 +39,7 @@ DERIVED: Final = ("supervises-practitioner", "supervises-role", "supervised")
 _STAFF_LOCK, _COMPANION_LOCK = 1, 2
 
 
-async def project(writer: "Writer", source_type: str, source_id: str, relations: Sequence[Relation]) -> None:
+async def project(writer: Connected, source_type: str, source_id: str, relations: Sequence[Relation]) -> None:
     """Make these, and no others, the relations that the source says; make those that follow anew."""
     statements, connection = writer.statements, writer.connection
     source = {"said_by_type": source_type, "said_by_id": source_id}
@@ -80,7 +78,7 @@ def _said() -> tuple[ColumnElement[bool], ...]:
     )
 
 
-async def _lock(writer: "Writer", number: int, name: str, *, shared: bool) -> None:
+async def _lock(writer: Connected, number: int, name: str, *, shared: bool) -> None:
     """Two transactions that touch the same companion's supervision follow each other (SQLite's always do)."""
     if writer.statements.dialect == "postgresql":
         lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
@@ -89,7 +87,7 @@ async def _lock(writer: "Writer", number: int, name: str, *, shared: bool) -> No
         await writer.connection.fetch(statement.text, statement.values({"name": name}))
 
 
-async def _companions_of(writer: "Writer", changed: Sequence[Relation]) -> set[str]:
+async def _companions_of(writer: Connected, changed: Sequence[Relation]) -> set[str]:
     """The Practitioners whose supervision a change between staff can touch."""
     roles = {reference for one in changed if one.kind in STAFF_KINDS for reference in (one.holder, one.client)}
     statement = writer.statements.fixed("companions-of", lambda: _companions(writer.statements))
