@@ -12,6 +12,7 @@ from recovery_api.fhir import capability
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.errors import FhirError
 from recovery_api.fhir.json import JsonObject, dump
+from recovery_api.fhir.openapi.document import described
 from recovery_api.fhir.search.expression import Expression, Value
 from recovery_api.fhir.search.extract import Extractor
 from recovery_api.fhir.search.match import Resources, View, match
@@ -33,6 +34,7 @@ from recovery_api.policy.grant import Grants
 from recovery_api.policy.writes import RULES
 from recovery_api.routers.application import Application
 from recovery_api.routers.asgi import App, Receive, Scope, Send
+from recovery_api.routers.documentation import documentation
 from recovery_api.routers.fhir import FhirEndpoint
 from recovery_api.routers.health import health
 from recovery_api.routers.observed import Observed
@@ -114,7 +116,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         new_id=ids,
         base=settings.fhir_base,
         zone=settings.time_zone,
-        capability=dump(capability.capability(statement, table, settings.fhir_base)),
+        capability=dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
         interactions=served,
     )
 
@@ -132,6 +134,8 @@ def application(running: Running, log: AccessLog | None = None) -> App:
     """The ASGI application: the FHIR base, and what stands beside it; with a log, each request is a line in it."""
     rest = FastAPI(title="Recovery API", openapi_url=None, docs_url=None, redoc_url=None)
     rest.include_router(health(running.checks, running.metrics))
+    server = running.server
+    rest.include_router(documentation(lambda: dump(described(server.base, server.search.table))))
     return Observed(Application(FhirEndpoint(running.server, running.callers.actor), rest), running.metrics, log)
 
 

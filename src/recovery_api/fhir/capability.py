@@ -1,11 +1,12 @@
 """The CapabilityStatement that `/metadata` serves, put together from `definitions/` (https://hl7.org/fhir/R4/capabilitystatement.html)."""
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
 import msgspec
 
+from recovery_api.fhir.descriptions import parameter_words
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.search.parameters import ParameterTable, SearchParameter
 
@@ -14,8 +15,19 @@ HIDDEN_KINDS: Mapping[str, str] = {"words": "string"}
 
 def definition() -> JsonObject:
     """The CapabilityStatement of `definitions/`: types, interactions and profiles."""
-    path = files("recovery_api") / "definitions" / "CapabilityStatement-recovery-api.json"
-    return msgspec.json.decode(path.read_bytes())
+    return _shipped("CapabilityStatement-recovery-api.json")
+
+
+def operations() -> list[JsonObject]:
+    """The OperationDefinitions of `definitions/`, by their code's order."""
+    names = sorted(file.name for file in (files("recovery_api") / "definitions").iterdir() if file.name.startswith("OperationDefinition-"))
+    return [_shipped(name) for name in names]
+
+
+def operation_types(operation: JsonObject, types: Sequence[str]) -> list[str]:
+    """The served types that have an operation; Resource stands for all."""
+    said: Sequence[str] = operation.get("resource", ())
+    return [type for type in types if type in said or "Resource" in said]
 
 
 def interactions(statement: JsonObject) -> dict[str, frozenset[str]]:
@@ -24,18 +36,19 @@ def interactions(statement: JsonObject) -> dict[str, frozenset[str]]:
     return {entry["type"]: frozenset(one["code"] for one in entry["interaction"]) for entry in resources}
 
 
-def capability(statement: JsonObject, table: ParameterTable, base: str, operations: Iterable[JsonObject] = ()) -> JsonObject:
+def capability(statement: JsonObject, table: ParameterTable, base: str, operations: Sequence[JsonObject]) -> JsonObject:
     """The statement as this server at `base` serves it: with every search parameter, include and operation."""
     rest = statement["rest"][0]
     by_type: dict[str, list[JsonObject]] = {}
     everywhere: list[JsonObject] = []
     for operation in operations:
         said = {"name": operation["code"], "definition": operation["url"]}
-        if operation.get("system"):
+        if operation["system"]:
             everywhere.append(said)
-        for type in operation.get("resource", ()):
+        for type in operation_types(operation, table.types):
             by_type.setdefault(type, []).append(said)
-    served = [_resource(entry, table, by_type) for entry in rest["resource"]]
+    pointing = _pointing(table)
+    served = [_resource(entry, table, pointing, by_type) for entry in rest["resource"]]
     system: JsonObject = {"searchParam": [_parameter(one) for one in _common(table)]}
     if everywhere:
         system["operation"] = everywhere
@@ -47,19 +60,31 @@ def capability(statement: JsonObject, table: ParameterTable, base: str, operatio
     }
 
 
-def _resource(entry: JsonObject, table: ParameterTable, operations: Mapping[str, list[JsonObject]]) -> JsonObject:
+def _pointing(table: ParameterTable) -> Mapping[str, list[str]]:
+    """By served type, the reference parameters ("Type:code") that may point at it."""
+    found: dict[str, list[str]] = {type: [] for type in table.types}
+    for source in table.types:
+        for parameter in table[source].values():
+            if parameter.kind == "reference" and not parameter.internal:
+                for target in parameter.targets or table.types:
+                    if target in found:
+                        found[target].append(parameter.name.replace(".", ":"))
+    return {type: sorted(names) for type, names in found.items()}
+
+
+def _shipped(name: str) -> JsonObject:
+    return msgspec.json.decode((files("recovery_api") / "definitions" / name).read_bytes())
+
+
+def _resource(
+    entry: JsonObject, table: ParameterTable, pointing: Mapping[str, list[str]], operations: Mapping[str, list[JsonObject]]
+) -> JsonObject:
     type = entry["type"]
     known = [parameter for parameter in table[type].values() if not parameter.internal]
-    pointing = sorted(
-        parameter.name.replace(".", ":")
-        for other in table.types
-        for parameter in table[other].values()
-        if parameter.kind == "reference" and not parameter.internal and (type in parameter.targets or not parameter.targets)
-    )
     said: JsonObject = {
         **entry,
         "searchInclude": ["*", *sorted(parameter.name.replace(".", ":") for parameter in known if parameter.kind == "reference")],
-        "searchRevInclude": ["*", *pointing],
+        "searchRevInclude": ["*", *pointing[type]],
         "searchParam": [_parameter(parameter) for parameter in sorted(known, key=lambda one: one.code)],
     }
     return said | ({"operation": found} if (found := operations.get(type)) else {})
@@ -69,7 +94,8 @@ def _parameter(parameter: SearchParameter) -> JsonObject:
     said: dict[str, Any] = {"name": parameter.code}
     if parameter.url:
         said["definition"] = parameter.url
-    return said | {"type": HIDDEN_KINDS.get(parameter.kind, parameter.kind)}
+    said["type"] = HIDDEN_KINDS.get(parameter.kind, parameter.kind)
+    return said | ({"documentation": text} if (text := parameter_words(parameter.name)) else {})
 
 
 def _common(table: ParameterTable) -> list[SearchParameter]:

@@ -1,0 +1,86 @@
+"""Request bodies of the OpenAPI document, and the examples of bodies."""
+from importlib.resources import files
+
+import msgspec
+
+from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.openapi.responses import FHIR_JSON
+from recovery_api.fhir.openapi.schemas import ref
+
+FORM = "application/x-www-form-urlencoded"
+JSON_PATCH = "application/json-patch+json"
+
+_POINTER: JsonObject = {"type": "string", "pattern": "^(/.*)?$", "examples": ["/status"]}
+_PATCH_EXAMPLE = [{"op": "test", "path": "/status", "value": "draft"}, {"op": "replace", "path": "/status", "value": "active"}]
+_FHIRPATH_EXAMPLE: JsonObject = {
+    "resourceType": "Parameters",
+    "parameter": [
+        {
+            "name": "operation",
+            "part": [
+                {"name": "type", "valueCode": "replace"},
+                {"name": "path", "valueString": "Task.status"},
+                {"name": "value", "valueCode": "in-progress"},
+            ],
+        }
+    ],
+}
+
+
+def patch_schemas() -> dict[str, JsonObject]:
+    """The schema of a JSON Patch (RFC 6902)."""
+    operation: JsonObject = {
+        "type": "object",
+        "description": "`value` goes with add, replace and test; `from` with move and copy",
+        "properties": {
+            "op": {"type": "string", "enum": ["add", "remove", "replace", "move", "copy", "test"]},
+            "path": _POINTER,
+            "from": _POINTER,
+            "value": {"description": "Any JSON value"},
+        },
+        "required": ["op", "path"],
+        "additionalProperties": False,
+    }
+    many: JsonObject = {"type": "array", "items": ref("JsonPatchOperation"), "description": "A JSON Patch (RFC 6902)"}
+    return {"JsonPatchOperation": operation, "JsonPatch": many}
+
+
+def examples() -> dict[str, JsonObject]:
+    """Component examples: one small resource of each type, and the bodies that are not stored."""
+    carried: dict[str, JsonObject] = msgspec.json.decode((files("recovery_api.definitions") / "examples.json").read_bytes())
+    more = {"JsonPatch": _PATCH_EXAMPLE, "FhirPathPatch": _FHIRPATH_EXAMPLE}
+    return {name: {"value": value} for name, value in {**carried, **more}.items()}
+
+
+def resource_body(type: str) -> JsonObject:
+    """The body of a create or update."""
+    return _body({FHIR_JSON: _media(ref(type), type)})
+
+
+def bundle_body() -> JsonObject:
+    """The body of a batch or transaction."""
+    return _body({FHIR_JSON: _media(ref("Bundle"), "Bundle")})
+
+
+def patch_body() -> JsonObject:
+    """The body of a patch: JSON Patch or FHIRPath Patch."""
+    return _body({JSON_PATCH: _media(ref("JsonPatch"), "JsonPatch"), FHIR_JSON: _media(ref("Parameters"), "FhirPathPatch")})
+
+
+def form_body(schema: JsonObject) -> JsonObject:
+    """The body of a search by a form."""
+    return {"required": False, "content": {FORM: {"schema": schema}}}
+
+
+def operation_body(type: str | None, *, required: bool) -> JsonObject:
+    """The body of an operation: Parameters, or in their place the one resource that it takes."""
+    schema: JsonObject = ref("Parameters") if type is None else {"oneOf": [ref("Parameters"), ref(type)]}
+    return {"required": required, "content": {FHIR_JSON: {"schema": schema}}}
+
+
+def _body(content: JsonObject) -> JsonObject:
+    return {"required": True, "content": content}
+
+
+def _media(schema: JsonObject, example: str) -> JsonObject:
+    return {"schema": schema, "examples": {example: {"$ref": f"#/components/examples/{example}"}}}

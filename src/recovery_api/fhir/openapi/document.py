@@ -1,0 +1,85 @@
+"""The whole document, and its bytes as they are committed and served."""
+import json
+from collections.abc import Sequence
+from typing import cast
+
+from recovery_api.fhir import capability
+from recovery_api.fhir.definitions import definitions
+from recovery_api.fhir.json import Json, JsonObject
+from recovery_api.fhir.openapi.bodies import examples, patch_schemas
+from recovery_api.fhir.openapi.parameters import form, parameters, value_schemas
+from recovery_api.fhir.openapi.paths import WHOLE_SYSTEM, paths
+from recovery_api.fhir.openapi.responses import answer, headers, of_type, responses
+from recovery_api.fhir.openapi.schemas import ref, schemas
+from recovery_api.fhir.search.parameters import ParameterTable
+
+SPECIFICATION = "https://hl7.org/fhir/R4"
+LINE = 160
+"""The length that a line of the written document may have before it is broken up."""
+
+
+def described(base: str, table: ParameterTable) -> JsonObject:
+    """The OpenAPI 3.1 document of a server at `base`, its FHIR base URL."""
+    operations = capability.operations()
+    return document(capability.capability(capability.definition(), table, base, operations), operations, table)
+
+
+def document(statement: JsonObject, operations: Sequence[JsonObject], table: ParameterTable) -> JsonObject:
+    """The OpenAPI 3.1 document of the server that the CapabilityStatement, as it is served, describes.
+
+    `operations` are the OperationDefinitions that it names. Paths are below the FHIR base, which is the one server.
+    """
+    types = table.types
+    rest = statement["rest"][0]
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": rest["security"]["description"]}
+    of_types = {name: response for type in types for name, response in of_type(type).items()}
+    capabilities = answer("The CapabilityStatement.", ref("CapabilityStatement"), ())
+    forms = {f"{type}SearchForm": form(table, type) for type in types}
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": statement["title"],
+            "version": statement["software"]["version"],
+            "summary": statement["description"],
+            "description": f"{rest['documentation']}\n\nEvery refusal is an OperationOutcome.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": statement["implementation"]["url"], "description": "The FHIR base"}],
+        "security": [{"bearer": []}],
+        "tags": [{"name": WHOLE_SYSTEM, "description": "What is not of one resource type"}, *(_tag(type) for type in types)],
+        "externalDocs": {"url": f"{SPECIFICATION}/http.html", "description": "FHIR R4, RESTful API"},
+        "paths": paths(statement, operations, table),
+        "components": {
+            "securitySchemes": {"bearer": bearer},
+            "schemas": schemas(types, definitions()) | value_schemas() | patch_schemas() | forms | {"SearchForm": form(table, None)},
+            "parameters": parameters(table),
+            "headers": headers(),
+            "responses": responses() | of_types | {"Capabilities": capabilities},
+            "examples": examples(),
+        },
+    }
+
+
+def written(document: JsonObject) -> bytes:
+    """The document as text for reading and comparing: the same for the same document, with members in alphabetical order."""
+    return (_laid_out(document, 0) + "\n").encode()
+
+
+def _laid_out(value: Json, depth: int) -> str:
+    """What fits a line stays on one."""
+    line = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if len(line) + depth <= LINE or not isinstance(value, dict | list):
+        return line
+    below = "\n" + " " * (depth + 1)
+    if isinstance(value, dict):
+        members = cast("JsonObject", value)
+        parts = [f"{json.dumps(name)}: {_laid_out(members[name], depth + 1)}" for name in sorted(members)]
+    else:
+        parts = [_laid_out(item, depth + 1) for item in cast("list[Json]", value)]
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return f"{opening}{below}{(',' + below).join(parts)}{below[:-1]}{closing}"
+
+
+def _tag(type: str) -> JsonObject:
+    facts = definitions().type(type)
+    return {"name": facts.name, "externalDocs": {"url": f"{SPECIFICATION}/{type.lower()}.html"}}
