@@ -1,4 +1,8 @@
-"""Around the whole application: every request gets an id, is counted, and is one line in the access log."""
+"""Around the whole application: every request has an id, is counted, and is one line in the access log.
+
+The id that a caller sends (X-Request-Id) is said back. One that is made here stands in the log only: answers that must not be told
+apart, like those for what is hidden and what is absent, are the same to the last header.
+"""
 import secrets
 from collections.abc import Mapping
 from time import perf_counter_ns, time_ns
@@ -44,14 +48,14 @@ class Observed:
         started = perf_counter_ns()
         sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
         name = accepted_request_id(None if sent is None else sent.decode("latin-1"), _new_id)
-        header = (b"x-request-id", name.encode())
+        echo = [(b"x-request-id", sent)] if sent is not None and name.encode() == sent else []
         status = 500
 
         async def tell(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], header]
+                message["headers"] = [*message["headers"], *echo]
             await send(message)
 
         outer = request_id.set(name)
