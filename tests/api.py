@@ -1,7 +1,7 @@
 """The server as its callers have it: in this process, on a real socket, over a database of the test's own, with injected clock and ids."""
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,12 +15,12 @@ import uvicorn
 from recovery_api.app import Running, application, running
 from recovery_api.commands.grants import all_scopes
 from recovery_api.demo.timeline import T0
-from recovery_api.fhir.instants import EPOCH, instant
+from recovery_api.fhir.instants import EPOCH
 from recovery_api.fhir.json import JsonObject, dump, parse
-from recovery_api.policy.facets import facets
+from recovery_api.interactions.load import load_all
 from recovery_api.settings import load as load_settings
-from recovery_api.store.visibility import SYSTEM
 from tests.callers import Caller
+from tests.statements import Asked, recorded
 
 FHIR_JSON = "application/fhir+json"
 Body: TypeAlias = JsonObject | list[Any] | bytes
@@ -167,15 +167,13 @@ class Api:
         claims |= {"client_id": caller.client_id} if caller.client_id else {}
         return self.running.tokens.mint(claims, lifetime)
 
+    def statements(self) -> AbstractContextManager[list[Asked]]:
+        """What is asked of the database while it is open: `with api.statements() as asked`."""
+        return recorded()
+
     async def load(self, resources: Iterable[JsonObject]) -> None:
         """Put resources into the store as the operator's command does: ids stay, labels and relations are made."""
-        server = self.running.server
-        async with server.store.writer(SYSTEM, creator="load") as writer:
-            for resource in resources:
-                meta = {"versionId": "1", "lastUpdated": instant(writer.stamp), **resource.get("meta", {})}
-                said = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta, **resource}
-                about = facets(said, server.matrix, server.zone)
-                await writer.create(said["resourceType"], said["id"], dump(said), about, server.extract(said), method="PUT")
+        await load_all(self.running.server, resources)
 
 
 @asynccontextmanager
@@ -185,7 +183,9 @@ async def serving(database_url: str, folder: Path, resources: Iterable[JsonObjec
     given = {"DATABASE_URL": database_url, "DATA_DIR": str(folder), **environment}
     settings = load_settings({f"RECOVERY_{name}": value for name, value in given.items()}, folder / "no.env")
     async with running(settings, clock=clock, ids=Ids()) as server:
-        config = uvicorn.Config(application(server), host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False)
+        config = uvicorn.Config(
+            application(server), host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False, date_header=False
+        )
         listener = uvicorn.Server(config)
         task = asyncio.create_task(listener.serve())
         while not listener.started:  # noqa: ASYNC110 - uvicorn has no event for it

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -76,14 +76,14 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def running(origin: Origin) -> Iterator[Server]:
+def running(origin: Origin, settings: Mapping[str, str] = SETTINGS) -> Iterator[Server]:
     """A new, empty server; stopped, and its files removed, on the way out."""
     with tempfile.TemporaryDirectory(prefix="recovery-api-postgresql-", ignore_cleanup_errors=True) as name:
         root = Path(name)
         root.chmod(0o711)
         binaries = _binaries(origin, root)
         data = root / "data"
-        server = Server(_free_port(), secrets.token_urlsafe(16))
+        server = Server(free_port(), secrets.token_urlsafe(16))
         account = _account()
         password_file = root / "password"
         password_file.write_text(server.password)
@@ -95,7 +95,7 @@ def running(origin: Origin) -> Iterator[Server]:
         log = root / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-p", str(server.port), *(f"-c{key}={value}" for key, value in SETTINGS.items())],
+                [binaries / "postgres", "-D", data, "-p", str(server.port), *(f"-c{key}={value}" for key, value in settings.items())],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -164,7 +164,8 @@ def _wait_until_ready(server: Server, process: subprocess.Popen[bytes], log: Pat
     raise RuntimeError(message)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback where nobody listens just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
