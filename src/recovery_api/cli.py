@@ -6,9 +6,11 @@ from typing import Annotated
 from typer import Abort, Exit, Option, Typer, TyperException, echo
 
 from recovery_api.commands.demo import demo
+from recovery_api.commands.doctor import doctor
 from recovery_api.commands.load import load
 from recovery_api.commands.migrate import migrate
 from recovery_api.commands.openapi import openapi
+from recovery_api.commands.reindex import reindex
 from recovery_api.commands.serve import serve
 from recovery_api.commands.token import token
 from recovery_api.settings import SettingsError
@@ -24,7 +26,7 @@ app = Typer(
     rich_markup_mode="markdown",
 )
 
-for command in (serve, demo, migrate, load, token, openapi):
+for command in (demo, serve, migrate, load, token, reindex, openapi, doctor):
     app.command()(command)
 
 

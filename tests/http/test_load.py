@@ -121,7 +121,8 @@ async def test_events_are_raised_only_when_told_to(folder: Folder, database_url:
     assert rows(database_url, "SELECT count(*) FROM outbox") == before
     folder.lines(JO | {"gender": "male"}, MOOD)
     await folder.load(notify=True)
-    assert rows(database_url, "SELECT type, id, version FROM outbox ORDER BY stamp DESC, type") [:2] == [("Observation", "mood", 1), ("Patient", "jo", 3)]
+    newest = rows(database_url, "SELECT type, id, version FROM outbox ORDER BY stamp DESC, type")[:2]
+    assert newest == [("Observation", "mood", 1), ("Patient", "jo", 3)]
 
 
 @pytest.mark.parametrize("kind", ["transaction", "batch", "collection", "searchset", "document"])

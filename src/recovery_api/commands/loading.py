@@ -76,7 +76,7 @@ async def load_files(server: Server, loading: Loading, console: Console) -> Outc
     rejects = Rejects(loading.rejects)
     with ExitStack() as stack:
         stack.callback(rejects.close)
-        progress = stack.enter_context(_progress(console))
+        progress = stack.enter_context(progress_on(console))
         links = await _links(server, loading.files, progress)
         loader = Loader(server, rejects, links=links.known, notify=loading.notify)
         for text in _watched(loading.files, progress, "Loading"):
@@ -118,7 +118,7 @@ def _watched(files: Sequence[Path], progress: Progress, what: str) -> Iterator[T
         progress.update(bar, completed=done)
 
 
-def _progress(console: Console) -> Progress:
+def progress_on(console: Console) -> Progress:
     """Bars on a terminal, nothing elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
