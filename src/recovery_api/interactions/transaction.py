@@ -16,6 +16,7 @@ from recovery_api.interactions.links import relink
 from recovery_api.interactions.unit import Reading, Transaction, Writing
 from recovery_api.interactions.write import found_already, settle
 from recovery_api.policy.decide import LETTER, decide
+from recovery_api.store import bulk
 from recovery_api.store.records import Record
 from recovery_api.store.writer import Writer
 
@@ -50,7 +51,7 @@ async def transaction(
     _check_identities(steps)
     answers: dict[int, bytes] = {}
     async with server.store.writer(server.grants.rows(request.actor, server.clock()), creator=request.actor.holder) as writer:
-        known = Transaction()
+        known = Transaction(waiting=[])
         for step in steps:
             with _at(step.index):
                 await _resolve(server, step, writer, known)
@@ -62,8 +63,11 @@ async def transaction(
                 with _at(step.index):
                     await relink(_writing(server, step.request, writer, known), step.request.body, targets)
         for step in sorted(steps, key=lambda step: ORDER.get(step.request.interaction, READ_LAST)):
+            if step.request.interaction != "create":
+                await _store_waiting(writer, known)
             with _at(step.index):
                 answers[step.index] = answered(server, await _perform(server, step, writer, known, reads, writes), request.prefer)
+        await _store_waiting(writer, known)
         await settle(server, request.actor, writer, known)
     return [answers[index] for index in range(len(entries))]
 
@@ -95,6 +99,12 @@ async def _resolve(server: Server, step: Step, writer: Writer, known: Transactio
     if current is not None:
         body = {"id": current.id, **request.body} if isinstance(request.body, dict) and request.interaction == "update" else request.body
         step.request = replace(request, id=current.id, query=(), body=body)
+
+
+async def _store_waiting(writer: Writer, known: Transaction) -> None:
+    if known.waiting:
+        await bulk.create(writer, known.waiting, "POST")
+        known.waiting.clear()
 
 
 def _creates(step: Step) -> bool:

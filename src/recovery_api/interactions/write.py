@@ -15,6 +15,7 @@ from recovery_api.interactions.unit import Transaction, Writing
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of, facets
 from recovery_api.policy.writes import RULES, Change
+from recovery_api.store.bulk import Item
 from recovery_api.store.records import Facets, Record
 from recovery_api.store.writer import Writer
 
@@ -33,9 +34,16 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     about = facets(said, writing.server.matrix, writing.server.zone)
     await _check_references(writing, resource, about.client, None)
     body = dump(said)
-    await writing.writer.create(said["resourceType"], id, body, about, writing.server.extract(said))
+    await _store(writing, Item(said["resourceType"], id, 1, False, body, about, writing.server.extract(said)))
     writing.transaction.created[said["resourceType"], id] = said
     return _saved(writing, 201, said["resourceType"], id, 1, body)
+
+
+async def _store(writing: Writing, item: Item) -> None:
+    if writing.transaction.waiting is None:
+        await writing.writer.create(item.type, item.id, item.body, item.facets, item.rows)
+    else:
+        writing.transaction.waiting.append(item)
 
 
 async def replace(writing: Writing, current: Record, make: Callable[[JsonObject], JsonObject], method: str = "PUT") -> FhirResult:

@@ -42,27 +42,39 @@ async def versions(writer: Writer, type: str, ids: Sequence[str]) -> dict[str, t
 
 
 async def load(writer: Writer, items: Sequence[Item]) -> None:
-    """Store all items, each id once, without outbox rows. Raises Conflict where somebody else has taken an id since `versions` said."""
-    fresh = [item for item in items if not item.replaces]
+    """Store all items, each id once. Raises Conflict where somebody else has taken an id since `versions` said."""
     for item in items:
         if item.replaces:
             await writer.update(item.type, item.id, item.version - 1, item.body, item.facets, item.rows)
+    await create(writer, [item for item in items if not item.replaces], "PUT", notify=False)
+
+
+async def create(writer: Writer, items: Sequence[Item], method: str, *, notify: bool = True) -> None:
+    """Store new resources, each id once, at once; with `notify`, tell of them in the outbox."""
     connection, stamp, creator = writer.connection, writer.stamp, writer.creator
     await connection.copy(
         "resource",
         writes.RESOURCE_COLUMNS,
         [
-            (type_, id_, version, stamp, "PUT", facets.client, facets.kind, facets.released, creator, body, stamp)
-            for type_, id_, version, _, body, facets, _ in fresh
+            (type_, id_, version, stamp, method, facets.client, facets.kind, facets.released, creator, body, stamp)
+            for type_, id_, version, _, body, facets, _ in items
         ],
     )
-    await connection.copy("search_index", writes.INDEX_COLUMNS, _index_rows(fresh))
+    await connection.copy("search_index", writes.INDEX_COLUMNS, _index_rows(items))
     await connection.copy(
-        "party", writes.PARTY_COLUMNS, [row for item in fresh for row in party_rows(item.type, item.id, item.version, item.facets)]
+        "party", writes.PARTY_COLUMNS, [row for item in items for row in party_rows(item.type, item.id, item.version, item.facets)]
     )
-    for item in fresh:
+    for item in items:
         if item.facets.relations is not None:
             await project(writer, item.type, item.id, item.facets.relations)
+    if notify:
+        await tell(writer, items, method)
+
+
+async def tell(writer: Writer, items: Iterable[Item], method: str) -> None:
+    """Put the items into the outbox."""
+    events = [(writer.stamp, item.type, item.id, item.version, method, item.facets.client) for item in items]
+    await writer.connection.copy("outbox", writes.OUTBOX_COLUMNS, events)
 
 
 def _index_rows(items: Sequence[Item]) -> list[tuple[SqlValue, ...]]:

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ClauseElement, Text, delete, select
 
 from recovery_api.fhir.errors import Conflict
 from recovery_api.fhir.search.expression import IndexRow
-from recovery_api.store import bulk, writes
+from recovery_api.store import bulk
 from recovery_api.store.bulk import Item
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Facets
@@ -64,9 +64,7 @@ async def write(store: Store, drafts: Sequence[Draft], *, notify: bool) -> None:
             items = await _items(writer, drafts)
             await bulk.load(writer, items)
             if notify:
-                new = [each for each in items if not each.replaces]
-                events = [(writer.stamp, each.type, each.id, each.version, "PUT", each.facets.client) for each in new]
-                await writer.connection.copy("outbox", writes.OUTBOX_COLUMNS, events)
+                await bulk.tell(writer, [each for each in items if not each.replaces], "PUT")
             elif any(each.replaces for each in items):
                 silence = writer.statements.fixed("silence", lambda: delete(outbox).where(outbox.c.stamp == bind("stamp", BigInteger())))
                 await writer.connection.execute(silence.text, [writer.stamp])
