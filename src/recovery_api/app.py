@@ -16,7 +16,7 @@ from recovery_api.fhir.openapi.document import described
 from recovery_api.fhir.search.expression import Expression, Value
 from recovery_api.fhir.search.extract import Extractor
 from recovery_api.fhir.search.match import Resources, View, match
-from recovery_api.fhir.search.parameters import ParameterTable
+from recovery_api.fhir.search.parameters import ParameterTable, custom, shipped
 from recovery_api.fhir.search.parse import condition
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.fhir.search.terminology import CompiledTerminology
@@ -89,7 +89,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
     statement = capability.definition()
     served = capability.interactions(statement)
     policy = matrix.load(served, RULES)
-    table = ParameterTable(served, clients=policy.client)
+    table = ParameterTable(served, custom=[*shipped(), *custom(settings.data_dir / "search-parameters")], clients=policy.client)
     search = SearchContext(table, CompiledTerminology(definitions()), settings.fhir_base, settings.time_zone, clock)
     extract = Extractor(table, settings.fhir_base, settings.time_zone)
     ring = KeyRing(settings.data_dir / "keys")

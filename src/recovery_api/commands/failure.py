@@ -14,6 +14,7 @@ class CommandError(TyperException):
 def said_in_one_line() -> Generator[None]:
     """What is expected to go wrong with a database, or with definitions that do not fit each other, becomes a CommandError."""
     from recovery_api.fhir.errors import FhirError  # noqa: PLC0415 (commands import what they need when they run)
+    from recovery_api.fhir.search.parameters import BadParameter  # noqa: PLC0415
     from recovery_api.policy.matrix import PolicyError  # noqa: PLC0415
     from recovery_api.store.readiness import DATABASE_ERRORS, NotMigrated, refusal  # noqa: PLC0415
 
@@ -21,6 +22,8 @@ def said_in_one_line() -> Generator[None]:
         yield
     except NotMigrated as error:
         raise CommandError(str(error)) from error
+    except BadParameter as error:
+        raise CommandError(f"A search parameter can't be served: {error}.") from error
     except PolicyError as error:
         raise CommandError(f"The access policy does not fit: {error}.") from error
     except FhirError as error:

@@ -8,13 +8,15 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.fhirpath import FhirPathError
 from recovery_api.fhir.fhirpath import compile as fhirpath
-from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.search.compile_parameter import INDEXED, leaves_from, resolve
 from recovery_api.fhir.search.expression import param_number
 from recovery_api.fhir.search.paths import Leaf, NotAPath, Step, elements_in
@@ -266,6 +268,24 @@ def shipped() -> list[JsonObject]:
     folder = files("recovery_api").joinpath("definitions")
     names = sorted(file.name for file in folder.iterdir() if file.name.startswith("SearchParameter-"))
     return [msgspec.json.decode(folder.joinpath(name).read_bytes()) for name in names]
+
+
+def custom(folder: Path) -> list[JsonObject]:
+    """An operator's own SearchParameter resources: the `.json` files of a folder, which need not be there.
+
+    Raises BadParameter for a file that holds something else.
+    """
+    return [_definition(path) for path in sorted(folder.glob("*.json"))]
+
+
+def _definition(path: Path) -> JsonObject:
+    try:
+        found = parse(path.read_bytes())
+    except BadRequest as error:
+        raise BadParameter(f"{path.name} is not a SearchParameter: {error}") from error
+    if found.get("resourceType") != "SearchParameter" or not isinstance(found.get("code"), str):
+        raise BadParameter(f"{path.name} is not a SearchParameter with a code")
+    return found
 
 
 def _compiled(name: str) -> JsonObject:
