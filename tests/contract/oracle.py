@@ -15,17 +15,18 @@ Choices where the pages leave one (interfaces.md before world.md before domain.m
     by the organization open nothing, or any outreach Task would open one of our own clients to every case manager.
 5.  EMP opens to the case manager who is recipient of a supervision Communication too, or a companion's reply would have no reader.
 6.  A counselling note is for its author while the client is open to that author.
-7.  Grace opens DocumentReference, Binary and Encounter only, while the CareTeam is active; consent forms and counselling notes are not
-    in it. CareTeam.period bounds membership as participant.period does. PractitionerRole.period and active bound supervision.
+7.  Grace opens DocumentReference, Binary and Encounter, and the Provenance of each, while the CareTeam is active; consent forms and
+    counselling notes are not in it. CareTeam.period bounds membership as participant.period does. PractitionerRole.period and active
+    bound supervision.
 8.  A Provenance needs a visible target; where some target belongs to a client, one of those (else every Provenance that also names an
     Organization would be everybody's).
-9.  The client's notes need docStatus final or amended, not an authenticator (Decision 13 against Decision 4, which is about external
-    readers).
+9.  The client's notes need docStatus final or amended and an authenticator, as an external reader's do: final comes by co-sign alone.
 10. Own basis (Decision 8): an active permit in its period that names the caller, its organization or its care team, limited or not; the
     client must be open.
 11. A deny is in force with its Consent's root period; nested periods, purposes and labels do not soften it. It closes the client also
     to internal staff where it names them. A deny without actors closes the client to external readers, not to the care team.
-12. A RelatedPerson who is not a verified representative reads as an external reader does, without forms, Tasks and ServiceRequests.
+12. A RelatedPerson whom a plain permit names and who is not a verified representative reads as an external reader does, without
+    forms, Tasks and ServiceRequests.
 13. Provision.data limits like class and code do. Action and Consent.scope do not limit yet.
 14. The auditor reads a Binary whose securityContext is a consent form.
 15. A case manager sees a Task without client when she owns or requested it; Tasks of clients who are not hers stay hidden even so.
@@ -183,15 +184,13 @@ class Oracle:
         return self._is(caller, *acting) or any(self.relations.supervises(caller, self.relations.person(each)) for each in concerned)
 
     def _document(self, caller: Caller, document: Resource) -> bool:
-        opened, client = self.opened(caller, client_of(document)), caller.role == "client"
+        opened, outside = self.opened(caller, client_of(document)), caller.role == "client" or self.outside(caller)
         written = self._is(caller, *references(document.get("author")))
         if local("document-category", "consent-form") in codes(*document.get("category", [])):
             return caller.role == "auditor" or (opened and not self.outside(caller))
         if local("note-type", "counseling-note") in codes(document.get("type"), *document.get("category", [])):
             return caller.role == "case-manager" and opened and written
-        if (client or self.outside(caller)) and document.get("docStatus") not in FINAL_NOTE:
-            return False
-        if self.outside(caller) and "authenticator" not in document:
+        if outside and not (document.get("docStatus") in FINAL_NOTE and "authenticator" in document):
             return False
         return opened or (written and self._kept_by(caller, document))
 
@@ -215,8 +214,6 @@ class Oracle:
             return True
         targets = [each for each in map(self.relations.get, references(provenance.get("target"))) if each]
         of_clients = [each for each in targets if self._client(each)]
-        if caller.role == "companion" and of_clients:
-            return any(self.opened(caller, self._client(each)) and self.sees(caller, each) for each in of_clients)
         return any(self.sees(caller, each) for each in (of_clients or targets))
 
     def _client(self, target: Resource) -> str:

@@ -72,9 +72,10 @@ def test_a_date_only_end_means_the_whole_day_in_the_agencys_zone():
         assert sees(CHEN, "Patient/zoe", oracle) == opens
 
 
-def test_a_companion_keeps_her_notes_and_sessions_for_seven_days_and_nothing_else():
+def test_a_companion_keeps_her_notes_and_sessions_for_seven_days_and_what_tells_of_their_origin():
     kept = {each for each in ORACLE.visible(LENA) if each.split("/")[1].count("gil") or each.split("/")[1].count("hana")}
-    assert kept == {"DocumentReference/d-gil-1", "DocumentReference/d-gil-2", "Binary/b-gil-1", "Binary/b-gil-2", "Encounter/e-gil-1"}
+    notes = {"DocumentReference/d-gil-1", "DocumentReference/d-gil-2", "Binary/b-gil-1", "Binary/b-gil-2"}
+    assert kept == notes | {"Encounter/e-gil-1", "Provenance/prov-d-gil-1"}
     later = Oracle(WORLD, T0 + timedelta(days=4))
     assert not any("gil" in each for each in later.visible(LENA))
 
@@ -122,8 +123,9 @@ def test_a_verified_representative_reads_as_the_client_and_a_named_relative_as_a
     assert not sees(UNCLE_BEN, "Patient/ben")
 
 
-def test_a_final_note_without_authenticator_is_the_clients_and_not_an_external_readers():
-    assert sees(APP_BEN, "DocumentReference/d-ben-unsigned")
+def test_a_final_note_without_authenticator_stays_inside():
+    assert sees(LEO, "DocumentReference/d-ben-unsigned")
+    assert not sees(APP_BEN, "DocumentReference/d-ben-unsigned")
     assert not sees(CHEN, "DocumentReference/d-ben-unsigned")
 
 

@@ -1,0 +1,50 @@
+"""Servers over worlds, for the contract tests: one for each database and world, which nobody changes."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from recovery_api.demo.world import fixture
+from recovery_api.store.postgresql import PooledConnection, PostgresqlConnection
+from recovery_api.store.sqlite import SqliteConnection
+from tests.api import serving
+from tests.contract.direct import Direct
+from tests.databases import Databases
+from tests.wider import wide
+from tests.world import T0
+
+
+@pytest.fixture(scope="session")
+async def fixture_api(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Direct]:
+    """The fixture world at T0."""
+    async with serving(databases.clone(migrated_template), tmp_path_factory.mktemp("fixture"), fixture(T0)) as api:
+        yield Direct(api)
+
+
+@pytest.fixture(scope="session")
+async def wide_api(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Direct]:
+    """The wide world at T0."""
+    async with serving(databases.clone(migrated_template), tmp_path_factory.mktemp("wide"), wide().resources) as api:
+        yield Direct(api)
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Call it for the number of SQL statements that were sent so far."""
+    sent = 0
+
+    def counted(connection: type, method: str) -> None:
+        send = getattr(connection, method)
+
+        def count(*args: Any) -> Any:
+            nonlocal sent
+            sent += 1
+            return send(*args)
+
+        monkeypatch.setattr(connection, method, count)
+
+    for connection in (SqliteConnection, PostgresqlConnection, PooledConnection):
+        for method in ("fetch", "execute", "executemany"):
+            counted(connection, method)
+    return lambda: sent
