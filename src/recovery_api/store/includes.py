@@ -1,16 +1,19 @@
 """`_include` and `_revinclude` (https://hl7.org/fhir/R4/search.html#include): what matches point at, and what points at them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, Text, and_, case, literal_column, or_, select, tuple_, union_all
 
+from recovery_api.fhir.search.expression import param_number
 from recovery_api.store.compile import Compiler, Scope, one_of
 from recovery_api.store.connected import Connected
 from recovery_api.store.records import Record
 from recovery_api.store.search import COLUMNS, Include, SearchQuery
 from recovery_api.store.statement import SqlValue, Statement, in_list, text_list
 from recovery_api.store.tables import resource, search_index
+
+Part: TypeAlias = Select[*tuple[Any, ...]]
 
 MAX_INCLUDED = 1000
 MAX_ROUNDS = 8
@@ -56,47 +59,75 @@ def _source(include: Include) -> str:
 
 def _build(reader: Connected, includes: tuple[Include, ...], types: tuple[str, ...]) -> Statement:
     compiler = Compiler(reader.statements.dialect, reader.statements.parameters, reader.visibility)
-    parts: list[Select[*tuple[Any, ...]]] = []
-    for include in includes:
-        parts += _backward(include, types, compiler) if include.reverse else _forward(include, compiler, reader)
+    known = tuple(sorted(reader.visibility.rules))
+    by_client, by_rows = ([one for one in includes if compiler.by_client(one.param) is wanted] for wanted in (True, False))
+    parts = [
+        *_clients(tuple(dict.fromkeys(_source(one) for one in by_client if not one.reverse and _aims_at(one, "Patient"))), compiler),
+        *_of_clients(tuple(dict.fromkeys(_source(one) for one in by_client if one.reverse and _aims_at(one, "Patient"))), types, compiler),
+        *_forward([one for one in by_rows if not one.reverse], known, compiler),
+        *_backward([one for one in by_rows if one.reverse], types, compiler),
+    ]
     if not parts:
         return Statement("", ())
     limited = [part.limit(literal_column(str(MAX_INCLUDED + 1), Integer)).subquery() for part in parts]
     return reader.statements.compiled(union_all(*(select(part) for part in limited)))
 
 
-def _forward(include: Include, compiler: Compiler, reader: Connected) -> list[Select[*tuple[Any, ...]]]:
-    source = _source(include)
-    listed = f"from_{source}"
-    targets = include.targets or tuple(sorted(reader.visibility.rules)) or compiler.parameter(include.param).targets
-    if compiler.by_client(include.param):
-        if "Patient" not in targets:
-            return []
-        pointing = resource.alias()
-        clients = select(pointing.c.client).where(one_of(pointing.c.type, (source,)), in_list(pointing.c.id, listed, compiler.dialect))
-        return [_reached(resource.c.id.in_(clients), ("Patient",), compiler)]
+def _aims_at(include: Include, type_: str) -> bool:
+    return not include.targets or type_ in include.targets
+
+
+def _clients(sources: tuple[str, ...], compiler: Compiler) -> list[Part]:
+    """The Patients to whom the listed resources of these types belong."""
+    pointing = resource.alias()
+    of = [select(pointing.c.client).where(one_of(pointing.c.type, (type_,)), _listed(pointing.c.id, type_, compiler)) for type_ in sources]
+    return [_reached(or_(*(resource.c.id.in_(clients) for clients in of)), ("Patient",), compiler)] if of else []
+
+
+def _of_clients(sources: tuple[str, ...], types: tuple[str, ...], compiler: Compiler) -> list[Part]:
+    """The resources of these types that belong to the listed Patients."""
+    return [_reached(_listed(resource.c.client, "Patient", compiler), sources, compiler)] if sources and "Patient" in types else []
+
+
+def _forward(includes: Sequence[Include], known: tuple[str, ...], compiler: Compiler) -> list[Part]:
+    """What the listed resources' index rows point at."""
     row = search_index.alias()
-    held = and_(one_of(row.c.param, compiler.numbers(include.param)), in_list(row.c.id, listed, compiler.dialect))
-    return [
-        _reached(resource.c.id.in_(select(row.c.value).where(held, one_of(row.c.system, (target,)))), (target,), compiler)
-        for target in targets
+    at = [
+        and_(
+            one_of(row.c.param, compiler.numbers(one.param)),
+            _listed(row.c.id, _source(one), compiler),
+            one_of(row.c.system, one.targets) if one.targets else row.c.system != literal_column("''", Text),
+        )
+        for one in includes
     ]
-
-
-def _backward(include: Include, types: tuple[str, ...], compiler: Compiler) -> list[Select[*tuple[Any, ...]]]:
-    source = _source(include)
-    targets = [type_ for type_ in types if not include.targets or type_ in include.targets]
-    if compiler.by_client(include.param):
-        if "Patient" not in targets:
-            return []
-        return [_reached(in_list(resource.c.client, "from_Patient", compiler.dialect), (source,), compiler)]
-    row = search_index.alias()
-    at = [and_(one_of(row.c.system, (type_,)), in_list(row.c.value, f"from_{type_}", compiler.dialect)) for type_ in targets]
     if not at:
         return []
-    found = select(row.c.id).where(one_of(row.c.param, compiler.numbers(include.param)), or_(*at))
-    return [_reached(resource.c.id.in_(found), (source,), compiler)]
+    targets = known if any(not one.targets for one in includes) else tuple(sorted({type_ for one in includes for type_ in one.targets}))
+    found = select(row.c.system, row.c.value).where(or_(*at))
+    return [_reached(tuple_(resource.c.type, resource.c.id).in_(found), targets, compiler)]
 
 
-def _reached(where: ColumnElement[bool], types: tuple[str, ...], compiler: Compiler) -> Select[*tuple[Any, ...]]:
+def _backward(includes: Sequence[Include], types: tuple[str, ...], compiler: Compiler) -> list[Part]:
+    """The resources whose index rows point at the listed ones."""
+    row = search_index.alias()
+    at = [
+        and_(
+            one_of(row.c.param, compiler.numbers(one.param)),
+            or_(*(and_(one_of(row.c.system, (type_,)), _listed(row.c.value, type_, compiler)) for type_ in types if _aims_at(one, type_))),
+        )
+        for one in includes
+        if any(_aims_at(one, type_) for type_ in types)
+    ]
+    if not at:
+        return []
+    sources = tuple(sorted({_source(one) for one in includes}))
+    named = case(*((row.c.type == param_number(type_), literal_column(f"'{type_}'", Text)) for type_ in sources))
+    return [_reached(tuple_(resource.c.type, resource.c.id).in_(select(named, row.c.id).where(or_(*at))), sources, compiler)]
+
+
+def _listed(column: ColumnElement[str], type_: str, compiler: Compiler) -> ColumnElement[bool]:
+    return in_list(column, f"from_{type_}", compiler.dialect)
+
+
+def _reached(where: ColumnElement[bool], types: tuple[str, ...], compiler: Compiler) -> Part:
     return select(*COLUMNS).where(where, compiler.visible(Scope(resource, types)))
