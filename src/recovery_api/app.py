@@ -24,7 +24,7 @@ from recovery_api.identity.actor import ROLES
 from recovery_api.identity.callers import Callers
 from recovery_api.identity.endpoints import Endpoints
 from recovery_api.identity.issuers import Issuers
-from recovery_api.identity.keys import KeyRing, Signer
+from recovery_api.identity.keys import KeyRing, Sealer
 from recovery_api.identity.scopes import role_scopes
 from recovery_api.identity.tokens import Tokens
 from recovery_api.interactions.context import Server
@@ -111,7 +111,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         extract=extract,
         matrix=policy,
         grants=Grants(policy, table, lower, meets),
-        links=Signer(ring.secret("page-links")),
+        links=Sealer(ring.secret("page-links")),
         clock=clock,
         new_id=ids,
         base=settings.fhir_base,

@@ -1,5 +1,6 @@
 import json
 import stat
+from base64 import urlsafe_b64decode
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery_api.identity.keys import KeyRing, Signer, thumbprint, verification_keys
+from recovery_api.identity.keys import KeyRing, Sealer, thumbprint, verification_keys
 
 
 def test_keys_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
@@ -90,12 +91,21 @@ def test_what_is_no_key_set_is_refused(jwks: dict[str, object]) -> None:
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
-def test_a_signature_is_of_one_payload_alone(payload: bytes, other: bytes) -> None:
-    signer = Signer(b"s" * 32)
-    signature = signer.sign(payload)
-    assert len(signature) == 22
-    assert signer.verify(payload, signature)
-    assert signer.verify(other, signature) == (payload == other)
-    assert not Signer(b"t" * 32).verify(payload, signature)
-    assert not signer.verify(payload, signature[:-1])
-    assert not signer.verify(payload, "é")
+def test_what_is_sealed_is_opened_unchanged_and_for_its_owner_alone(content: bytes, whose: bytes) -> None:
+    sealer = Sealer(b"s" * 32)
+    sealed = sealer.seal(content, whose)
+    assert sealed == sealer.seal(content, whose)
+    assert sealer.unseal(sealed, whose) == content
+    assert sealer.unseal(sealed, whose + b"x") is None
+    assert sealer.unseal(sealed[:-2], whose) is None
+    assert sealer.unseal(f"x{sealed}", whose) is None
+    assert Sealer(b"t" * 32).unseal(sealed, whose) is None
+
+
+@pytest.mark.parametrize("forged", ["", "é", "A", "AAAA", "A" * 64])
+def test_what_was_never_sealed_is_not_opened(forged: str) -> None:
+    assert Sealer(b"s" * 32).unseal(forged, b"") is None
+
+
+def test_what_is_sealed_does_not_show() -> None:
+    assert "1762776000000000" not in repr(urlsafe_b64decode(Sealer(b"s" * 32).seal(b"1762776000000000", b"") + "=="))

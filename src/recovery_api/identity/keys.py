@@ -5,7 +5,6 @@ newest signs, all of them verify. Files are linked into place, so two processes 
 """
 
 import hashlib
-import hmac
 import json
 import os
 import re
@@ -17,8 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from jose import jwk
 from jose.backends.base import Key
 from jose.exceptions import JOSEError
@@ -110,20 +111,26 @@ class KeyRing:
         self._verifying = {key.kid: VerificationKey(key.kid, key.algorithm, key.key.public_key()) for key in keys}
 
 
-class Signer:
-    """Makes what clients carry for us (page links) tamper-proof, by HMAC-SHA-256 cut to 128 bits (RFC 2104, section 5)."""
+class Sealer:
+    """Makes what clients carry for us (page links) unreadable, tamper-proof and bound to one caller, by AES-SIV (RFC 5297).
+
+    Equal contents for the same caller are sealed alike, so answers stay the same byte for byte.
+    """
 
     def __init__(self, secret: bytes) -> None:
-        """`secret` is at least 32 random bytes, of this purpose alone."""
-        self._secret = secret
+        """`secret` is 32 random bytes, of this purpose alone."""
+        self._cipher = AESSIV(secret)
 
-    def sign(self, payload: bytes) -> str:
-        """The signature of the payload: 22 characters that need no escape in an address."""
-        return urlsafe_b64encode(hmac.digest(self._secret, payload, "sha256")[:16]).rstrip(b"=").decode()
+    def seal(self, content: bytes, whose: bytes) -> str:
+        """The content as a text that needs no escape in an address."""
+        return urlsafe_b64encode(self._cipher.encrypt(content, [whose])).rstrip(b"=").decode()
 
-    def verify(self, payload: bytes, signature: str) -> bool:
-        """Whether the signature is ours, of this very payload; compared in constant time."""
-        return hmac.compare_digest(self.sign(payload).encode(), signature.encode())
+    def unseal(self, sealed: str, whose: bytes) -> bytes | None:
+        """The content; None for what we did not seal, or sealed for somebody else."""
+        try:
+            return self._cipher.decrypt(urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)), [whose])
+        except (InvalidTag, ValueError):
+            return None
 
 
 def verification_keys(jwks: JsonObject) -> tuple[VerificationKey, ...]:

@@ -9,7 +9,7 @@ from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.search.extract import Extractor
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.identity.actor import Actor
-from recovery_api.identity.keys import Signer
+from recovery_api.identity.keys import Sealer
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.matrix import Matrix
 from recovery_api.store.unit import Store
@@ -79,8 +79,8 @@ class Server:
     extract: Extractor
     matrix: Matrix
     grants: Grants
-    links: Signer
-    """Signs page links."""
+    links: Sealer
+    """Seals page links."""
     clock: Callable[[], int]
     new_id: Callable[[], str]
     base: str

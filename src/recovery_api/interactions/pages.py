@@ -1,36 +1,30 @@
-"""Page links: all that a page needs is in the link, signed, and bound to the caller that it was given to."""
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
+"""Page links: all that a page needs is in the link, sealed for the caller that it was given to.
+
+Sealed, not only signed: a link says up to which moment the search looks, and that is nobody's business.
+"""
 from typing import Any
 
 import msgspec
 
 from recovery_api.fhir.errors import BadRequest, Issue
 from recovery_api.identity.actor import Actor
-from recovery_api.identity.keys import Signer
+from recovery_api.identity.keys import Sealer
 
 PARAMETER = "_page"
 
 
-def seal(signer: Signer, actor: Actor, content: Any) -> str:
+def seal(sealer: Sealer, actor: Actor, content: Any) -> str:
     """The value of `_page` that stands for this content (what JSON can hold), for this caller."""
-    payload = msgspec.json.encode([_caller(actor), content])
-    return f"{urlsafe_b64encode(payload).rstrip(b'=').decode()}.{signer.sign(payload)}"
+    return sealer.seal(msgspec.json.encode(content), _caller(actor))
 
 
-def unseal(signer: Signer, actor: Actor, value: str) -> Any:
+def unseal(sealer: Sealer, actor: Actor, value: str) -> Any:
     """The content of a page link. Raises BadRequest, the same for one that was changed and one that is another caller's."""
-    text, _, signature = value.partition(".")
-    try:
-        payload = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (NotBase64, ValueError):
-        payload = b""
-    if payload and signer.verify(payload, signature):
-        caller, content = msgspec.json.decode(payload)
-        if caller == _caller(actor):
-            return content
-    raise BadRequest(Issue("value", f"{PARAMETER} is not a page link of this caller's; begin the search again."))
+    content = sealer.unseal(value, _caller(actor))
+    if content is None:
+        raise BadRequest(Issue("value", f"{PARAMETER} is not a page link of this caller's; begin the search again."))
+    return msgspec.json.decode(content)
 
 
-def _caller(actor: Actor) -> list[str]:
-    return [actor.role, actor.holder, actor.organization or "", actor.patient or "", actor.client_id or ""]
+def _caller(actor: Actor) -> bytes:
+    return msgspec.json.encode((actor.role, actor.holder, actor.organization, actor.patient, actor.client_id))

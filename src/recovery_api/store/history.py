@@ -32,7 +32,10 @@ from recovery_api.store.tables import history, resource
 
 
 class HistoryCursor(NamedTuple):
-    """Where the next page begins: after this version, within what was told when the first page was made."""
+    """Where the next page begins: after this version, within what was told when the first page was made.
+
+    The horizon is the newest version that the caller was told of, so it says nothing about what others wrote.
+    """
 
     last_updated: int
     type: str
@@ -78,7 +81,8 @@ async def read_history(reader: Reader, query: HistoryQuery) -> HistoryPage:
     following = None
     if len(rows) > query.count:
         last = records[-1]
-        following = HistoryCursor(last.last_updated, last.type, last.id, last.version, horizon)
+        until = records[0].last_updated if query.cursor is None else query.cursor.horizon
+        following = HistoryCursor(last.last_updated, last.type, last.id, last.version, until)
     return HistoryPage(records, cast("int", total[0]), following)
 
 

@@ -19,10 +19,11 @@ from recovery_api.store.visibility import SYSTEM, Visibility
 WIDTH = len(Record._fields)
 
 
-def _cursor(query: SearchQuery, last: Row) -> Cursor:
+def _cursor(query: SearchQuery, last: Row, now: int) -> Cursor:
+    """The place behind the last match. Its snapshot is the moment before now, and not when anybody wrote last."""
     keys = WIDTH + len(query.sort)
     sorted_by = cast("tuple[str | float | None, ...]", tuple(last[WIDTH:keys]))
-    snapshot = cast("int", last[keys]) if query.cursor is None else query.cursor.snapshot
+    snapshot = max(cast("int", last[keys]), now - 1) if query.cursor is None else query.cursor.snapshot
     return Cursor(snapshot, sorted_by, cast("str", last[1]), cast("str", last[0]))
 
 
@@ -58,7 +59,7 @@ class Reader(Connected):
         following, total = None, None
         if len(rows) > query.count:
             del records[query.count :]
-            following = _cursor(query, rows[query.count - 1]) if query.count else None
+            following = _cursor(query, rows[query.count - 1], cast("int", self.visibility.binds.get("now", 0))) if query.count else None
         elif query.cursor is None:
             total = len(records)
         if total is None and query.want_total:
