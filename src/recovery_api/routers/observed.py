@@ -70,7 +70,7 @@ class Observed:
         interaction: str = scope.get("interaction", "")
         self._metrics.observe(interaction or "other", status, microseconds)
         if self._log is not None:
-            route = ROUTES.get(interaction) or getattr(scope.get("route"), "path", "")
+            route = ROUTES.get(interaction) or getattr(scope.get("route"), "path", scope.get("root_path", ""))
             now = time_ns() // 1000
             self._log.record(
                 time=now, method=scope["method"], route=route, status=status, microseconds=microseconds, interaction=interaction
