@@ -10,7 +10,7 @@ extractor, and a copy differs in ids only. Every template is proved against the 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,7 +20,7 @@ from recovery_api.app import Running
 from recovery_api.demo.codes import concept, ref
 from recovery_api.demo.people import ROLE_CODES, Member
 from recovery_api.demo.sessions import World
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import EPOCH, instant
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.search.expression import IndexRow
 from recovery_api.interactions.context import Server
@@ -113,12 +113,16 @@ def stored(server: Server, said: JsonObject) -> Stored:
     return Stored(said["resourceType"], said["id"], dump(said), facets(said, server.matrix, server.zone), tuple(server.extract(said)))
 
 
+def _now(server: Server) -> World:
+    return World(EPOCH + timedelta(microseconds=server.clock()))
+
+
 def templates(server: Server) -> tuple[list[Template], list[list[Template]]]:
     """An Encounter for each session, and its Observations."""
     encounters: list[Template] = []
     observations: list[list[Template]] = []
     for session in range(SESSIONS):
-        world = World(datetime.now(UTC))
+        world = _now(server)
         start = world.later(world.at("2026-10-20T16:00:00Z"), days=-21 * (SESSIONS - session))
         made = world.session(ENCOUNTER, CLIENT, COMPANION, start)
         del made["episodeOfCare"]
@@ -145,7 +149,7 @@ def _proved(server: Server, template: Template) -> Template:
 
 def people(server: Server, clients: int) -> Iterator[Stored]:
     """The agency, its staff, its clients and their care teams."""
-    world = World(datetime.now(UTC))
+    world = _now(server)
     start = world.on("2026-03-01")
     world.organization("org-cir", "Companions in Recovery", "agency", True)
     for client in range(0, clients, CLIENTS_OF_COMPANION * COMPANIONS_OF_MANAGER):

@@ -27,9 +27,6 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from recovery_api.fhir.search.expression import (
@@ -51,6 +48,7 @@ from recovery_api.fhir.search.expression import (
     param_number,
 )
 from recovery_api.store.lift import after_prefix, next_place
+from recovery_api.store.position import position
 from recovery_api.store.records import Parameter, Parameters
 from recovery_api.store.statement import Dialect, bind
 from recovery_api.store.tables import party, relation, resource, search_index
@@ -112,6 +110,11 @@ class Compiler:
             if isinstance(part, Own) and part.column == "client" and part.comparison == "=":
                 return cast("ColumnElement[str]", _sql_value(part.value, Text()))
         return None
+
+    def few_clients(self, expression: Expression, types: tuple[str, ...]) -> bool:
+        """Matches belong to some clients, of whom there are few beside all."""
+        scope = Scope(resource, types)
+        return self.client(expression) is None and self._clients(expression, scope) is not None
 
     def _clients(self, expression: Expression, scope: Scope) -> Select[str] | None:
         """The clients of a chain over the client column, else those of the rule: so few that index rows are sought by client."""
@@ -181,7 +184,7 @@ class Compiler:
         probing = scope.single or not alternatives[0].tests
         found = [self._numbered(row, param), tests]
         if not probing:
-            found += _owned(row, scope)
+            found += [*_owned(row, scope), *_filled(row, alternatives)]
         return self._semi(scope.table.c.id, select(row.c.id).where(*found), probing)
 
     def _numbered(self, row: FromClause, param: str) -> Clause:
@@ -307,6 +310,18 @@ def _owned(row: FromClause, scope: Scope) -> list[Clause]:
     return [] if scope.clients is None else [row.c.client.in_(scope.clients)]
 
 
+def _filled(row: FromClause, alternatives: Sequence[Row]) -> list[Clause]:
+    """What the tests imply, but no database sees: with it, the indexes that leave out empty values can serve."""
+    tested = [{column: comparison for column, comparison, _ in one.tests} for one in alternatives]
+    clauses: list[Clause] = []
+    if all(tests.keys() & {"low", "high"} for tests in tested):
+        clauses.append(row.c.low.is_not(None))
+    plain = len(tested) == 1 and tested[0].get("value") in {"=", "prefix"}
+    if not plain and all("value" in tests for tests in tested):
+        clauses.append(row.c.value.is_not(None))
+    return clauses
+
+
 def _looks_further(rule: Expression) -> bool:
     """The rule itself looks at what the resource points at: one step is enough."""
     match rule:
@@ -369,20 +384,3 @@ def _starts_with(column: ColumnElement[Any], value: Value) -> Clause:
     start = _sql_value(value, Text())
     end = Bind(next_place(value.name)) if isinstance(value, Bind) else after_prefix(str(value))
     return and_(column >= start, column < _sql_value(end, Text()))
-
-
-class position(FunctionElement[int]):  # noqa: N801 - an SQL function's name
-    """Where the second text stands in the first, from 1; 0 where it does not."""
-
-    type = Integer()
-    inherit_cache = True
-
-
-@compiles(position, "postgresql")
-def _position_in_postgresql(element: position, compiler: SQLCompiler, **options: Any) -> str:
-    return f"strpos({compiler.process(element.clauses, **options)})"
-
-
-@compiles(position, "sqlite")
-def _position_in_sqlite(element: position, compiler: SQLCompiler, **options: Any) -> str:
-    return f"instr({compiler.process(element.clauses, **options)})"

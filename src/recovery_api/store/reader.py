@@ -135,14 +135,13 @@ class Reader(Connected):
         return self.statements.compiled(select(*old).where(*where, history.c.version == newest.scalar_subquery()))
 
     def _referenced(self, types: tuple[str, ...], by_creator: bool) -> Statement:
-        parts: list[Select[str, str]] = []
+        found = (resource.c.type, resource.c.id, resource.c.version)  # with the version, no index covers all: SQLite then seeks the ids
+        parts: list[Select[str, str, int]] = []
         for type_ in types:
             scope = Scope(resource, (type_,), single=True)
             readable = self._compiler().visible(scope)
             if by_creator:
                 own = resource.c.creator == bind("creator_of", Text())
                 readable = or_(readable, self._compiler(SYSTEM).visible(scope) & own)
-            parts.append(
-                select(resource.c.type, resource.c.id).where(in_list(resource.c.id, f"ids_{type_}", self.statements.dialect), readable)
-            )
+            parts.append(select(*found).where(in_list(resource.c.id, f"ids_{type_}", self.statements.dialect), readable))
         return self.statements.compiled(union_all(*parts) if len(parts) > 1 else parts[0])

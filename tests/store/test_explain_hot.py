@@ -1,0 +1,63 @@
+"""What the benchmark asks is answered from indexes, as each database plans it over an agency of some thousand Observations.
+
+The statements are those that the front door really sends, with the callers' visibility in them.
+"""
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import pytest
+
+from bench import population
+from bench.work import WORKS, Agency, Ask, Work
+from recovery_api.store.visibility import SYSTEM
+from tests.api import Api, serving
+from tests.callers import staff
+from tests.databases import Databases, Kind
+from tests.statements import Asked
+
+OBSERVATIONS = 4_000
+WHOLE = ("Seq Scan", "SCAN ", "(type=?)")
+"""How a plan says that it reads all of a table, or all resources of a type."""
+SMALL = ("relation", "clock", "stamp_sequence", "json_each", "CONSTANT ROW", "subquery", "anon_", "index_row", "party_row")
+"""Tables that are small, one row, or no tables."""
+
+
+class Office(NamedTuple):
+    api: Api
+    agency: Agency
+
+
+@pytest.fixture(scope="module")
+async def office(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+    url = databases.clone(migrated_template)
+    async with serving(url, tmp_path_factory.mktemp("office")) as api:
+        clients = await population.populate(api.running, OBSERVATIONS)
+        companions = range(clients // population.CLIENTS_OF_COMPANION)
+        tokens = tuple((each, api.token(staff(f"companion-{each:04}", "companion"))) for each in companions)
+        yield Office(api, Agency(clients, tokens, api.token(staff("manager-0000", "case-manager"))))
+    databases.drop(url)
+
+
+async def _asked(office: Office, ask: Ask, status: int) -> list[Asked]:
+    headers = {"authorization": f"Bearer {ask.token}", "content-type": "application/fhir+json"}
+    headers |= {"if-match": ask.if_match} if ask.if_match else {}
+    with office.api.statements() as asked:
+        answer = await office.api.http.request(ask.method, ask.path.removeprefix("/fhir").lstrip("/"), content=ask.body, headers=headers)
+    assert answer.status_code == status, answer.text
+    return [one for one in asked if not one.sql.startswith("COPY")]
+
+
+async def _plan(office: Office, asked: Asked, kind: Kind) -> list[str]:
+    explain = "EXPLAIN" if kind == "postgresql" else "EXPLAIN QUERY PLAN"
+    async with office.api.running.server.store.writer(SYSTEM) as writer:
+        return [str(row[-1]) for row in await writer.connection.fetch(f"{explain} {asked.sql}", asked.values)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", WORKS, ids=lambda work: work.slug)
+async def test_what_is_asked_often_reads_no_table_whole(office: Office, database_kind: Kind, work: Work) -> None:
+    statements = await _asked(office, work.ask(office.agency, 0), work.status)
+    assert statements
+    for asked in {one.sql: one for one in statements}.values():
+        whole = [line.strip() for line in await _plan(office, asked, database_kind) if any(mark in line for mark in WHOLE)]
+        assert [line for line in whole if not any(name in line for name in SMALL)] == [], asked.sql
