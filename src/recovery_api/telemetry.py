@@ -9,13 +9,17 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import accumulate
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered; '' outside of one."""
@@ -23,6 +27,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _encode = msgspec.json.Encoder().encode
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,64}")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_BOUNDS = tuple(int(second * 1_000_000) for second in _SECONDS)
 _QUIET = ("httpx", "httpcore", "uvicorn.access")
 """Loggers of libraries that would log addresses with the values of their queries."""
 
@@ -72,6 +77,26 @@ class AccessLog:
         self._write(_encode(_Access(stamp, method, route, interaction, status, microseconds, request_id.get())) + b"\n")
 
 
+class _Requests(Collector):
+    """Plain numbers, which cost a request next to nothing; they become metrics when somebody asks for them."""
+
+    def __init__(self) -> None:
+        self.answered: dict[tuple[str, int], int] = {}
+        self.taken: dict[str, list[int]] = {}
+        """By interaction: how many requests were within each bound and not the one before, then their microseconds in all."""
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, as the registry asks for them."""
+        counter = CounterMetricFamily("recovery_requests", "Requests answered.", labels=("interaction", "status"))
+        for (interaction, status), count in self.answered.items():
+            counter.add_metric((interaction, str(status)), count)
+        histogram = HistogramMetricFamily("recovery_request_seconds", "Seconds until the answer.", labels=("interaction",))
+        for interaction, (*within, microseconds) in self.taken.items():
+            buckets = list(zip((*map(str, _SECONDS), "+Inf"), accumulate(map(float, within)), strict=True))
+            histogram.add_metric((interaction,), buckets, microseconds / 1_000_000)
+        return iter((counter, histogram))
+
+
 class Metrics:
     """What /metrics tells: requests and their seconds by interaction and status, beside the process's own figures."""
 
@@ -80,21 +105,17 @@ class Metrics:
         """Where others register what they count."""
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._requests = Counter("recovery_requests", "Requests answered.", ("interaction", "status"), registry=self.registry)
-        self._seconds = Histogram(
-            "recovery_request_seconds", "Seconds until the answer.", ("interaction",), buckets=_SECONDS, registry=self.registry
-        )
-        self._counters: dict[tuple[str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self._requests = _Requests()
+        self.registry.register(self._requests)
 
     def observe(self, interaction: str, status: int, microseconds: int) -> None:
         """Count one answered request. `interaction` is one of the few names of FHIR, an operation's code, or the like."""
-        counter = self._counters.get((interaction, status))
-        if counter is None:
-            counter = self._counters[interaction, status] = self._requests.labels(interaction, str(status))
-            self._histograms[interaction] = self._seconds.labels(interaction)
-        counter.inc()
-        self._histograms[interaction].observe(microseconds / 1_000_000)
+        answered, taken = self._requests.answered, self._requests.taken.get(interaction)
+        answered[interaction, status] = answered.get((interaction, status), 0) + 1
+        if taken is None:
+            taken = self._requests.taken[interaction] = [0] * (len(_BOUNDS) + 2)
+        taken[bisect_left(_BOUNDS, microseconds)] += 1
+        taken[-1] += microseconds
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format (version 0.0.4)."""
