@@ -116,7 +116,7 @@ class Definitions:
         named = (name for name in self._raw if "." not in name and name not in ABSTRACT and name[0].isupper())
         return frozenset(name for name in named if msgspec.json.decode(self._raw[name], type=_Kind).kind == "resource")
 
-    @property
+    @cached_property
     def type_names(self) -> frozenset[str]:
         """The names of all types: resources, data types, primitives and backbone elements."""
         return frozenset(self._raw)
