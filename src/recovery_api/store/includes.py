@@ -102,7 +102,8 @@ def _forward(includes: Sequence[Include], known: tuple[str, ...], compiler: Comp
     ]
     if not at:
         return []
-    targets = known if any(not one.targets for one in includes) else tuple(sorted({type_ for one in includes for type_ in one.targets}))
+    aims = [one.targets or compiler.parameter(one.param).targets or known for one in includes]
+    targets = tuple(sorted({type_ for aim in aims for type_ in aim}))
     found = select(row.c.system, row.c.value).where(or_(*at))
     return [_reached(tuple_(resource.c.type, resource.c.id).in_(found), targets, compiler)]
 
