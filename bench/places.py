@@ -94,9 +94,9 @@ def databases(folder: Path, kinds: Sequence[Kind]) -> Iterator[dict[Kind, Databa
 
 async def _postmaster(url: str) -> int:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    backend = await connection.fetchval("SELECT pg_backend_pid()")
+    parent = processes.parent(await connection.fetchval("SELECT pg_backend_pid()"))
     await connection.close()
-    return processes.parent(backend)
+    return parent
 
 
 @contextmanager

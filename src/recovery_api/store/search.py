@@ -148,8 +148,9 @@ def _page(asked: Question, query: SearchQuery, visibility: Visibility, statement
     page: Select[*tuple[Any, ...]] = select(*COLUMNS, *labelled).where(*where)
     if asked.after is None:
         page = page.add_columns(last_stamp(statements.dialect).scalar_subquery())
-    for value, descending in keys:
-        page = page.order_by(value.desc().nulls_last() if descending else value.asc().nulls_last())
+    for place, (value, descending) in enumerate(keys):
+        chosen = literal_column(f"sort{place}", value.type)  # by its name: SQLite would work it out twice
+        page = page.order_by(chosen.desc().nulls_last() if descending else chosen.asc().nulls_last())
     page = page.order_by(_last_key(query, compiler).desc())
     if len(asked.types) > 1:
         page = page.order_by(resource.c.type.desc())
