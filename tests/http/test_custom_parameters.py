@@ -1,4 +1,5 @@
 """An operator's own search parameters: a file, and a reindex while the server runs."""
+
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,13 @@ async def test_a_search_parameter_file_is_served_after_a_reindex_beside_the_runn
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"expression": "DocumentReference.no.such"}, {"base": ["NoSuchType"]}, {"resourceType": "Patient"}], ids=["path", "type", "file"]
+    "wrong",
+    [{"expression": "DocumentReference.no.such"}, {"base": ["NoSuchType"]}, {"resourceType": "Patient"}],
+    ids=["path", "type", "file"],
 )
-async def test_a_search_parameter_that_does_not_compile_stops_the_start(database_url: str, tmp_path: Path, wrong: dict[str, object]) -> None:
+async def test_a_search_parameter_that_does_not_compile_stops_the_start(
+    database_url: str, tmp_path: Path, wrong: dict[str, object]
+) -> None:
     (tmp_path / "search-parameters").mkdir()
     (tmp_path / "search-parameters" / "title.json").write_bytes(dump({**TITLE, **wrong}))
     with pytest.raises(BadParameter):

@@ -1,4 +1,5 @@
 """What callers accept, send and are told: formats, media types, CORS, gzip, methods (https://hl7.org/fhir/R4/http.html#mime-type)."""
+
 import gzip
 
 import httpx
@@ -41,7 +42,15 @@ async def test_only_fhir_json_of_version_4_is_served(shared: Api, accept: str, s
 
 @pytest.mark.parametrize(
     ("value", "status"),
-    [("json", 200), (JSON, 200), ("application/fhir%2Bjson", 200), ("application/json", 200), ("xml", 406), ("application/fhir+xml", 406), ("application/fhir%2Bxml", 406)],
+    [
+        ("json", 200),
+        (JSON, 200),
+        ("application/fhir%2Bjson", 200),
+        ("application/json", 200),
+        ("xml", 406),
+        ("application/fhir+xml", 406),
+        ("application/fhir%2Bxml", 406),
+    ],
 )
 async def test_format_in_the_address_wins_over_the_header(shared: Api, value: str, status: int) -> None:
     for accept in (JSON, "application/fhir+xml"):
@@ -183,7 +192,11 @@ async def test_any_origin_may_ask_from_a_browser(shared: Api) -> None:
 
 @pytest.mark.parametrize("path", ["Patient/ana", "Patient", "metadata", ""])
 async def test_options_answers_a_preflight_without_a_token(shared: Api, path: str) -> None:
-    asked = {"origin": "https://app.example", "access-control-request-method": "PUT", "access-control-request-headers": "authorization, if-match"}
+    asked = {
+        "origin": "https://app.example",
+        "access-control-request-method": "PUT",
+        "access-control-request-headers": "authorization, if-match",
+    }
     answer = await shared.as_(None).request("OPTIONS", path, headers=asked)
     assert answer.status in {200, 204}
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -223,7 +236,9 @@ async def test_a_post_search_takes_a_form_and_nothing_else(shared: Api) -> None:
     ruth = shared.as_(RUTH)
     assert (await ruth.form("Patient/_search", name="ana")).ids == {"ana"}
     assert (await ruth.post("Patient/_search", note())).status == 415
-    both = await ruth.request("POST", "Patient/_search?gender=female", b"name=ana", headers={"content-type": "application/x-www-form-urlencoded"})
+    both = await ruth.request(
+        "POST", "Patient/_search?gender=female", b"name=ana", headers={"content-type": "application/x-www-form-urlencoded"}
+    )
     assert both.ids == {"ana"}
 
 

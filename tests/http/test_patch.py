@@ -1,4 +1,5 @@
 """PATCH by JSON Patch and FHIRPath Patch (https://hl7.org/fhir/R4/http.html#patch)."""
+
 from typing import Any
 
 import pytest
@@ -74,12 +75,16 @@ async def test_a_patch_that_does_not_fit_is_refused(shared: Api, patch: Any, sta
     assert answer.json["resourceType"] == "OperationOutcome"
 
 
-@pytest.mark.parametrize("body", [{"resourceType": "Observation"}, fhirpath({"type": {"valueCode": "leap"}}), {"resourceType": "Parameters"}])
+@pytest.mark.parametrize(
+    "body", [{"resourceType": "Observation"}, fhirpath({"type": {"valueCode": "leap"}}), {"resourceType": "Parameters"}]
+)
 async def test_a_malformed_fhirpath_patch_is_refused(shared: Api, body: JsonObject) -> None:
     assert (await patched(shared.as_(MAYA), body)).status == 400
 
 
-@pytest.mark.parametrize("kind", ["application/fhir+xml", "text/plain", "application/merge-patch+json", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize(
+    "kind", ["application/fhir+xml", "text/plain", "application/merge-patch+json", "application/x-www-form-urlencoded"]
+)
 async def test_another_kind_of_patch_is_not_taken(shared: Api, kind: str) -> None:
     assert (await patched(shared.as_(MAYA), b"{}", headers={"content-type": kind})).status == 415
 

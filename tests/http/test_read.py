@@ -1,4 +1,5 @@
 """read, vread, HEAD and their conditions (https://hl7.org/fhir/R4/http.html#read)."""
+
 from datetime import timedelta
 
 import pytest
@@ -107,7 +108,9 @@ async def test_last_modified_is_the_second_and_last_updated_the_microsecond_of_t
     assert answer.json["meta"]["lastUpdated"] == "2026-11-10T13:00:00.250001Z"
 
 
-@pytest.mark.parametrize("path", ["Observation/a b", "Observation/" + "x" * 65, "Observation/a%00b", "Observation/ünicode", "Observation/'--"])
+@pytest.mark.parametrize(
+    "path", ["Observation/a b", "Observation/" + "x" * 65, "Observation/a%00b", "Observation/ünicode", "Observation/'--"]
+)
 async def test_an_id_that_can_be_none_is_not_found(shared: Api, path: str) -> None:
     answer = await shared.as_(MAYA).get(path)
     assert (answer.status, answer.issue) == (404, ("error", "not-found"))

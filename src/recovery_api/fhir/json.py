@@ -3,6 +3,7 @@
 Numbers with a fraction or an exponent are Decimals and keep their precision: `1.00` stays `1.00`.
 """
 import json
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
@@ -78,14 +79,14 @@ def dump_pretty(data: bytes) -> bytes:
     return msgspec.json.format(data, indent=2)
 
 
-def _depth(value: Any) -> int:
-    level, depth = [value], 0
+def _depth(value: Json) -> int:
+    level: list[Json] = [value]
+    depth = 0
     while level:
         depth += 1
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
-        ]
+        level = [child for parent in level for child in _children(parent) if isinstance(child, dict | list)]
     return depth
+
+
+def _children(parent: Json) -> Iterable[Json]:
+    return cast("JsonObject", parent).values() if isinstance(parent, dict) else cast("list[Json]", parent)

@@ -65,7 +65,7 @@ def target(method: str, path: str, types: Collection[str]) -> Target:
         case ["_search" | "_history" as last]:
             return Target(_one_of(_TYPE, method, last), first)
         case [last] if last.startswith("$"):
-            return Target("operation", first, operation=last[1:])
+            return _operation(method, last, first)
         case [id_, *_] if not ID.fullmatch(id_):
             raise MethodNotAllowed if method == "PUT" else NotFound
         case [id_]:
@@ -77,7 +77,7 @@ def target(method: str, path: str, types: Collection[str]) -> Target:
                 raise MethodNotAllowed
             return Target("vread", first, id_, version)
         case [id_, last] if last.startswith("$"):
-            return Target("operation", first, id_, operation=last[1:])
+            return _operation(method, last, first, id_)
         case [id_, inner] | [id_, inner, "_search"]:
             return _in_compartment(method, (first, id_), inner, types, by_post=len(rest) == 3)
         case _:
@@ -88,8 +88,14 @@ def _on_system(method: str, first: str, rest: list[str]) -> Target:
     if rest:
         raise NotFound
     if first.startswith("$"):
-        return Target("operation", operation=first[1:])
+        return _operation(method, first)
     return Target(_one_of(_SYSTEM, method, first))
+
+
+def _operation(method: str, name: str, type: str | None = None, id: str | None = None) -> Target:
+    if method not in {"GET", "POST"}:
+        raise MethodNotAllowed
+    return Target("operation", type, id, operation=name[1:])
 
 
 def _in_compartment(method: str, compartment: tuple[str, str], inner: str, types: Collection[str], *, by_post: bool) -> Target:

@@ -35,7 +35,7 @@ def document(statement: JsonObject, operations: Sequence[JsonObject], table: Par
     of_types = {name: response for type in types for name, response in of_type(type).items()}
     capabilities = answer("The CapabilityStatement.", ref("CapabilityStatement"), ())
     forms = {f"{type}SearchForm": form(table, type) for type in types}
-    return {
+    said: JsonObject = {
         "openapi": "3.1.1",
         "info": {
             "title": statement["title"],
@@ -58,6 +58,29 @@ def document(statement: JsonObject, operations: Sequence[JsonObject], table: Par
             "examples": examples(),
         },
     }
+    _prune(said)
+    return said
+
+
+def _prune(document: JsonObject) -> None:
+    """Take out, in place, the components that nothing refers to."""
+    components: dict[str, dict[str, JsonObject]] = document["components"]
+    used: set[str] = set()
+    waiting: list[Json] = [document["paths"]]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += cast("list[Json]", value)
+        elif isinstance(value, dict):
+            members = cast("JsonObject", value)
+            waiting += members.values()
+            place: Json = members.get("$ref")
+            if isinstance(place, str) and place not in used:
+                used.add(place)
+                _, _, kind, name = place.split("/")
+                waiting.append(components[kind][name])
+    for kind in ("schemas", "parameters", "headers", "responses", "examples"):
+        components[kind] = {name: value for name, value in components[kind].items() if f"#/components/{kind}/{name}" in used}
 
 
 def written(document: JsonObject) -> bytes:
