@@ -10,6 +10,8 @@ from recovery_api.store.postgresql import PooledConnection, PostgresqlConnection
 from recovery_api.store.sqlite import SqliteConnection
 from tests.api import serving
 from tests.contract.direct import Direct
+from tests.contract.twin_worlds import TwinWorlds
+from tests.contract.twin_worlds import twin_worlds as opened
 from tests.databases import Databases
 from tests.wider import wide
 from tests.world import T0
@@ -27,6 +29,13 @@ async def wide_api(databases: Databases, migrated_template: str, tmp_path_factor
     """The wide world at T0."""
     async with serving(databases.clone(migrated_template), tmp_path_factory.mktemp("wide"), wide().resources) as api:
         yield Direct(api)
+
+
+@pytest.fixture(scope="session")
+async def twin_worlds(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TwinWorlds]:
+    """Two servers over the wide world."""
+    async with opened(databases, migrated_template, tmp_path_factory.mktemp("twins"), wide().resources) as made:
+        yield made
 
 
 @pytest.fixture

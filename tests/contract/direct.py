@@ -1,21 +1,21 @@
 """The server asked in this process, without a socket: for tests that ask thousands of times."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recovery_api.app import application
 from recovery_api.fhir.json import dump
-from tests.api import FHIR_JSON, Api, Response
+from tests.api import FHIR_JSON, Api, Ids, Response
 from tests.callers import Caller
 
 
 class Direct:
-    """A running server's application; callers keep their tokens."""
+    """A running server's application, which gives ids from the first on; callers keep their tokens."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        self.app = application(api.running)
+        self.app = application(replace(api.running, server=replace(api.running.server, new_id=Ids())))
         self._clients: dict[str, DirectClient] = {}
 
     def as_(self, caller: Caller) -> "DirectClient":

@@ -1,0 +1,74 @@
+"""Two servers over the same world, of which one is then changed where a caller does not see it, and both are put back for the next pair.
+
+Both are loaded at one moment and asked at a later one. What is hidden is changed in between, by versions and deletions as others would
+make them: so the last stamp of the two differs, while clock, ids and all that the caller sees are equal (world.md, Decision 18).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery_api.fhir.json import JsonObject
+from recovery_api.store.tables import metadata
+from recovery_api.store.visibility import SYSTEM
+from tests.api import Api, serving
+from tests.contract.direct import Direct
+from tests.databases import Databases
+from tests.world import by_id
+
+TABLES = tuple(table.name for table in metadata.sorted_tables)
+HALF_A_MINUTE = 30.0
+
+
+@dataclass(frozen=True)
+class TwinWorlds:
+    resources: Sequence[JsonObject]
+    one: Api
+    other: Api
+
+    async def pair(self, other_world: Sequence[JsonObject]) -> tuple[Direct, Direct]:
+        """The world as it was loaded, and the other world; ids begin anew in both."""
+        for api in (self.one, self.other):
+            await _put_back(api)
+        self.other.clock.move(seconds=-HALF_A_MINUTE)
+        await _change(self.other, self.resources, other_world)
+        self.other.clock.move(seconds=HALF_A_MINUTE)
+        return Direct(self.one), Direct(self.other)
+
+
+@asynccontextmanager
+async def twin_worlds(databases: Databases, template: str, folder: Path, resources: Sequence[JsonObject]) -> AsyncIterator[TwinWorlds]:
+    """Servers with the same keys, over databases of their own."""
+    async with (
+        serving(databases.clone(template), folder, deepcopy(resources)) as one,
+        serving(databases.clone(template), folder, deepcopy(resources)) as other,
+    ):
+        for api in (one, other):
+            await _keep(api)
+            api.clock.move(seconds=2 * HALF_A_MINUTE)
+        yield TwinWorlds(resources, one, other)
+
+
+async def _keep(api: Api) -> None:
+    async with api.running.server.store.writer(SYSTEM) as writer:
+        for table in TABLES:
+            await writer.connection.execute(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
+
+
+async def _put_back(api: Api) -> None:
+    async with api.running.server.store.writer(SYSTEM) as writer:
+        for table in TABLES:
+            await writer.connection.execute(f"DELETE FROM {table}")
+            await writer.connection.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+        if writer.statements.dialect == "postgresql":
+            await writer.connection.fetch("SELECT setval('stamp_sequence', (SELECT max(last_updated) FROM resource))")
+
+
+async def _change(api: Api, before: Sequence[JsonObject], after: Sequence[JsonObject]) -> None:
+    was, becomes = by_id(before), by_id(after)
+    await api.load(deepcopy([each for key, each in becomes.items() if was.get(key) != each]))
+    async with api.running.server.store.writer(SYSTEM) as writer:
+        for kind, id_ in was.keys() - becomes.keys():
+            await writer.delete(kind, id_, expected=1)
