@@ -191,7 +191,8 @@ async def serving(database_url: str, folder: Path, resources: Iterable[JsonObjec
         while not listener.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
         port = listener.servers[0].sockets[0].getsockname()[1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/fhir/", event_hooks={"request": [_to_this(port)]}) as http:
+        to_this = {"request": [_to_this(port)]}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/fhir/", timeout=60, event_hooks=to_this) as http:
             api = Api(server, http, clock)
             await api.load(resources)
             yield api
