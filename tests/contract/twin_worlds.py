@@ -7,7 +7,6 @@ make them: so the last stamp of the two differs, while clock, ids and all that t
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 
 from recovery_api.fhir.json import JsonObject
@@ -22,11 +21,13 @@ TABLES = tuple(table.name for table in metadata.sorted_tables)
 HALF_A_MINUTE = 30.0
 
 
-@dataclass(frozen=True)
 class TwinWorlds:
-    resources: Sequence[JsonObject]
-    one: Api
-    other: Api
+    def __init__(self, resources: Sequence[JsonObject], one: Api, other: Api) -> None:
+        self.resources, self.one, self.other = resources, one, other
+
+    def __repr__(self) -> str:
+        """Short: hypothesis tells of what a failing test was given."""
+        return "two worlds"
 
     async def pair(self, other_world: Sequence[JsonObject]) -> tuple[Direct, Direct]:
         """The world as it was loaded, and the other world; ids begin anew in both."""

@@ -18,7 +18,7 @@ from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.openapi.document import described
 from recovery_api.fhir.search.parameters import ParameterTable
 from recovery_api.policy.matrix import LETTERS
-from tests.api import Api, Response, serving
+from tests.api import Api, Client, Response, serving
 from tests.callers import APP_ANA, CHEN, KIM, MAYA, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, Caller
 from tests.databases import Databases
 
@@ -107,7 +107,22 @@ async def call(api: Api, caller: Caller | None, method: str, path: str, operatio
         headers["content-type"] = media_type
         example = next((resolved(one)["value"] for one in media.get("examples", {}).values()), examples().get(tag, {}))
         content = b"" if media_type == FORM else json.dumps(example).encode()
-    return await api.as_(caller).request(method.upper(), filled, content, headers=headers, **query)
+    return await client(api, caller).request(method.upper(), filled, content, headers=headers, **query)
+
+
+@cache
+def client(api: Api, caller: Caller | None) -> Client:
+    """One token for all that a caller asks."""
+    return api.as_(caller)
+
+
+async def test_a_deletion_is_told_with_a_body_where_the_caller_prefers_one(described_api: Api) -> None:
+    kim = described_api.as_(KIM)
+    for preferred, status in (("OperationOutcome", 200), ("minimal", 204), ("representation", 204)):
+        made = await kim.post("Location", {"resourceType": "Location", "name": "A room"})
+        answer = await kim.delete(f"Location/{made.json['id']}", headers={"prefer": f"return={preferred}"})
+        assert (answer.status, bool(answer.body)) == (status, status == 200)
+        assert (await kim.get(f"Location/{made.json['id']}")).status == 410
 
 
 @pytest.mark.parametrize("tag", TAGS)

@@ -1,0 +1,99 @@
+"""The definitions, the code and the access policy say the same: there is no orphan, and nothing is promised that is not done."""
+import json
+from pathlib import Path
+
+import pytest
+
+from recovery_api.fhir import invariants, narrative, profile
+from recovery_api.fhir.capability import capability, definition, interactions, operation_types, operations
+from recovery_api.fhir.definitions import definitions
+from recovery_api.fhir.json import JsonObject, parse
+from recovery_api.fhir.search.parameters import ParameterTable, shipped
+from recovery_api.operations import OPERATIONS
+from recovery_api.policy import matrix
+from recovery_api.policy.decide import LETTER
+from recovery_api.policy.writes import RULES
+
+ROOT = Path(__file__).parents[2]
+DEFINITIONS = ROOT / "src" / "recovery_api" / "definitions"
+SERVED = interactions(definition())
+TABLE = ParameterTable(SERVED)
+
+
+@pytest.fixture(scope="module")
+def statement() -> JsonObject:
+    """As it is served."""
+    return parse(json.dumps(capability(definition(), TABLE, "https://api.example.org/fhir", operations())).encode())
+
+
+def problems(resource: JsonObject) -> list[object]:
+    type = resource["resourceType"]
+    return [*profile.check(resource, type), *narrative.check(resource), *invariants.check(resource, type)]
+
+
+def test_every_resource_among_the_definitions_is_valid_and_named_by_its_file() -> None:
+    for path in sorted(DEFINITIONS.glob("*-*.json")):
+        resource = parse(path.read_bytes())
+        assert problems(resource) == [], path.name
+        assert path.stem == f"{resource['resourceType']}-{resource['id']}"
+        assert resource["url"].startswith("https://recovery-api.example.org/fhir/")
+
+
+def test_every_file_among_the_definitions_is_used() -> None:
+    known = {definition()["id"]} | {one["id"] for one in (*operations(), *shipped())}
+    sources = "".join(path.read_text() for folder in ("src", "scripts") for path in (ROOT / folder).rglob("*.py"))
+    for path in (each for each in DEFINITIONS.rglob("*") if each.suffix in {".json", ".toml"}):
+        named = path.name in sources or f'"{path.stem}"' in sources
+        assert named or path.stem.partition("-")[2] in known, path.name
+
+
+def test_every_operation_has_a_definition_and_every_definition_an_operation(statement: JsonObject) -> None:
+    assert sorted(OPERATIONS) == sorted(one["code"] for one in operations())
+    rest = statement["rest"][0]
+    for one in operations():
+        said = {"name": one["code"], "definition": one["url"]}
+        of_types = [entry["type"] for entry in rest["resource"] if said in entry.get("operation", ())]
+        assert of_types == operation_types(one, [entry["type"] for entry in rest["resource"]])
+        assert (said in rest.get("operation", ())) == one["system"]
+
+
+def test_each_type_has_the_interactions_that_some_role_may_ask_for_and_no_other() -> None:
+    policy = matrix.load(SERVED, RULES)
+    for type, codes in SERVED.items():
+        letters = {letter for (_, named), row in policy.access.items() if named == type for letter in row.may}
+        assert codes == {code for code, letter in LETTER.items() if letter in letters}, type
+
+
+def test_conditional_flags_and_versions_say_what_is_done(statement: JsonObject) -> None:
+    for entry in statement["rest"][0]["resource"]:
+        codes = SERVED[entry["type"]]
+        assert entry["conditionalCreate"] == ("create" in codes), entry["type"]
+        assert entry["conditionalUpdate"] == ("update" in codes), entry["type"]
+        assert entry["conditionalDelete"] == ("single" if "delete" in codes else "not-supported"), entry["type"]
+        assert (entry["conditionalRead"], entry["updateCreate"], entry["readHistory"]) == ("full-support", False, True)
+
+
+def test_the_statement_as_it_is_served_is_valid(statement: JsonObject) -> None:
+    assert problems(statement) == []
+    assert statement["implementation"]["url"] == "https://api.example.org/fhir"
+    assert statement["instantiates"] == ["http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server"]
+
+
+def test_every_us_core_profile_of_a_served_type_is_supported(statement: JsonObject) -> None:
+    said = {url for entry in statement["rest"][0]["resource"] for url in entry.get("supportedProfile", ())}
+    facts = definitions()
+    profiles = {url: facts.profile(url) for url in facts.profile_urls}
+    assert said == {url for url, one in profiles.items() if one is not None and one.type in SERVED}
+
+
+def test_every_search_parameter_and_include_is_told(statement: JsonObject) -> None:
+    for entry in statement["rest"][0]["resource"]:
+        known = {code: one for code, one in TABLE[entry["type"]].items() if not one.internal}
+        assert {one["name"] for one in entry["searchParam"]} == set(known)
+        references = {f"{entry['type']}:{code}" for code, one in known.items() if one.kind == "reference"}
+        assert set(entry["searchInclude"]) == {"*"} | references
+        for include in set(entry["searchRevInclude"]) - {"*"}:
+            source, code = include.split(":")
+            found = TABLE.find(source, code)
+            assert found is not None
+            assert not found.targets or entry["type"] in found.targets
