@@ -65,7 +65,7 @@ def answer(result: FhirResult, wishes: Wishes) -> Response:
     body = result.body
     if result.outcome is not None and wishes.prefer.returns in {"minimal", "OperationOutcome"}:
         body = None if wishes.prefer.returns == "minimal" else dump(result.outcome)
-    return _with_body(result.status, headers, body, wishes)
+    return _with_body(200 if body and result.status == 204 else result.status, headers, body, wishes)
 
 
 def refusal(error: FhirError, wishes: Wishes) -> Response:

@@ -11,7 +11,7 @@ FORM = "application/x-www-form-urlencoded"
 JSON_PATCH = "application/json-patch+json"
 
 _POINTER: JsonObject = {"type": "string", "pattern": "^(/.*)?$", "examples": ["/status"]}
-_PATCH_EXAMPLE = [{"op": "test", "path": "/status", "value": "draft"}, {"op": "replace", "path": "/status", "value": "active"}]
+_PATCH_EXAMPLE = [{"op": "add", "path": "/language", "value": "en"}, {"op": "test", "path": "/language", "value": "en"}]
 _FHIRPATH_EXAMPLE: JsonObject = {
     "resourceType": "Parameters",
     "parameter": [

@@ -31,6 +31,7 @@ _ITEM = "/{id}"
 _READ = {200: "{}", 304: "NotModified"}
 _WRITTEN = {200: "{}Written"}
 _SAVED = {200: "{}Written", 201: "{}Written"}
+_GONE = {200: "Acknowledged", 204: "Deleted"}
 _CHANGE = (409, 412)
 _FOUND = {200: "Searchset"}
 _VERSIONS = {200: "History"}
@@ -55,7 +56,7 @@ ON_TYPE: Mapping[str, tuple[Form, ...]] = {
     "patch": (
         Form("patch{}", "patch", _ITEM, "Patch a {}", _WRITTEN, (*ALWAYS, *BODY, *_CHANGE, 404, 422), ("If-Match", "Prefer"), body="patch"),
     ),
-    "delete": (Form("delete{}", "delete", _ITEM, "Delete a {}", {204: "Deleted"}, (*ALWAYS, *_CHANGE, 404), ("If-Match",)),),
+    "delete": (Form("delete{}", "delete", _ITEM, "Delete a {}", _GONE, (*ALWAYS, *_CHANGE, 404), ("If-Match", "Prefer")),),
     "search-type": (
         Form("search{}", "get", "", "Search for {}", _FOUND, ALWAYS, query="search"),
         Form("search{}ByForm", "post", "/_search", "Search for {}, by a form", _FOUND, (*ALWAYS, *BODY), body="form"),
@@ -80,8 +81,8 @@ CONDITIONAL: Mapping[str, tuple[Form, ...]] = {
     ),
     "delete": (
         Form(
-            "delete{}ByCriteria", "delete", "", "Delete the {} that matches", {204: "Deleted"},
-            (*ALWAYS, *_CHANGE, 404), ("If-Match",), "criteria",
+            "delete{}ByCriteria", "delete", "", "Delete the {} that matches", _GONE,
+            (*ALWAYS, *_CHANGE, 404), ("If-Match", "Prefer"), "criteria",
         ),
     ),
 }

@@ -57,6 +57,7 @@ def responses() -> dict[str, JsonObject]:
     found = {error.__name__: _refusal(error) for error in REFUSALS.values()}
     found["NotModified"] = {"description": "The caller has this version already.", "headers": _header_refs(_VERSION)}
     found["Deleted"] = {"description": "The resource is deleted; its versions stay.", "headers": _header_refs(())}
+    found["Acknowledged"] = answer("It is deleted, said by an OperationOutcome because `Prefer` asks for it.", ref("OperationOutcome"), ())
     for name, text in (
         ("Searchset", "A searchset: what matches and the caller may see."),
         ("History", "A history: the versions that the caller may see, newest first."),
