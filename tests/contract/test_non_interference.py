@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, assume, given, note, settings
+from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
 from tests.callers import LEO, MAYA, WIDE_CALLERS, Caller
@@ -32,6 +32,7 @@ def mutations(chance: Random, caller: Caller) -> list[Mutation]:
 @pytest.mark.parametrize("caller", SOME_CALLERS, ids=lambda caller: caller.name)
 @settings(
     max_examples=4,
+    phases=[Phase.generate],
     derandomize=True,
     database=None,
     deadline=None,

@@ -20,7 +20,7 @@ MAX_ROUNDS = 8
 
 
 async def included(reader: Connected, query: SearchQuery, matches: Sequence[Record]) -> list[Record]:
-    """What the matches include, each once and not a match itself; at most one more than MAX_INCLUDED."""
+    """What the matches include, each once and not a match itself, by type and id; at most one more than MAX_INCLUDED."""
     known = {(record.type, record.id) for record in matches}
     found: list[Record] = []
     front: Sequence[Record] = matches
@@ -28,7 +28,7 @@ async def included(reader: Connected, query: SearchQuery, matches: Sequence[Reco
         wanted = tuple(one for one in query.includes if one.iterate or turn == 0)
         rows = await _round(reader, wanted, front)
         front = []
-        for record in rows:
+        for record in sorted(rows, key=lambda record: (record.type, record.id)):
             if (record.type, record.id) not in known and len(found) <= MAX_INCLUDED:
                 known.add((record.type, record.id))
                 found.append(record)
