@@ -64,7 +64,7 @@ async def test_its_style_sheet_fetches_nothing(http: httpx.AsyncClient) -> None:
 
 async def test_its_script_opens_the_document_and_asks_no_validator(http: httpx.AsyncClient) -> None:
     script = (await http.get("/docs/page.js")).text
-    assert 'url: "openapi.json"' in script
+    assert 'fetch("openapi.json")' in script
     assert "validatorUrl: null" in script
     assert (await http.get("/openapi.json")).json()["openapi"].startswith("3.1.")
 

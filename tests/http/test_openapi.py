@@ -176,7 +176,7 @@ async def test_a_path_that_is_not_in_the_document_is_not_found(described_api: Ap
 @pytest.mark.parametrize("name", sorted(examples()))
 def test_every_example_is_valid_by_the_definitions_and_by_the_document(name: str) -> None:
     example = examples()[name]
-    schema = "Parameters" if name == "FhirPathPatch" else name
+    schema = "JsonPatch" if name == "JsonPatch" else examples()[name]["resourceType"]
     assert problems({"$ref": f"#/components/schemas/{schema}"}, example) == []
     if schema != "JsonPatch":
         resource = parse(json.dumps(example).encode())

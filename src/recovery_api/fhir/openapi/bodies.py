@@ -4,7 +4,7 @@ from importlib.resources import files
 import msgspec
 
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.openapi.responses import FHIR_JSON
+from recovery_api.fhir.openapi.responses import FHIR_JSON, example_ref
 from recovery_api.fhir.openapi.schemas import ref
 
 FORM = "application/x-www-form-urlencoded"
@@ -74,8 +74,8 @@ def form_body(schema: JsonObject) -> JsonObject:
 
 def operation_body(type: str | None, *, required: bool) -> JsonObject:
     """The body of an operation: Parameters, or in their place the one resource that it takes."""
-    schema: JsonObject = ref("Parameters") if type is None else {"oneOf": [ref("Parameters"), ref(type)]}
-    return {"required": required, "content": {FHIR_JSON: {"schema": schema}}}
+    media: JsonObject = {"schema": ref("Parameters")} if type is None else _media({"oneOf": [ref("Parameters"), ref(type)]}, type)
+    return {"required": required, "content": {FHIR_JSON: media}}
 
 
 def _body(content: JsonObject) -> JsonObject:
@@ -83,4 +83,4 @@ def _body(content: JsonObject) -> JsonObject:
 
 
 def _media(schema: JsonObject, example: str) -> JsonObject:
-    return {"schema": schema, "examples": {example: {"$ref": f"#/components/examples/{example}"}}}
+    return {"schema": schema, "examples": example_ref(example)}

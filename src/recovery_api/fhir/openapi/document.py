@@ -9,8 +9,8 @@ from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi.bodies import examples, patch_schemas
 from recovery_api.fhir.openapi.parameters import form, parameters, value_schemas
 from recovery_api.fhir.openapi.paths import WHOLE_SYSTEM, paths
-from recovery_api.fhir.openapi.responses import answer, headers, of_type, responses
-from recovery_api.fhir.openapi.schemas import ref, schemas
+from recovery_api.fhir.openapi.responses import headers, of_type, responses
+from recovery_api.fhir.openapi.schemas import schemas
 from recovery_api.fhir.search.parameters import ParameterTable
 
 SPECIFICATION = "https://hl7.org/fhir/R4"
@@ -33,7 +33,6 @@ def document(statement: JsonObject, operations: Sequence[JsonObject], table: Par
     rest = statement["rest"][0]
     bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": rest["security"]["description"]}
     of_types = {name: response for type in types for name, response in of_type(type).items()}
-    capabilities = answer("The CapabilityStatement.", ref("CapabilityStatement"), ())
     forms = {f"{type}SearchForm": form(table, type) for type in types}
     said: JsonObject = {
         "openapi": "3.1.1",
@@ -54,7 +53,7 @@ def document(statement: JsonObject, operations: Sequence[JsonObject], table: Par
             "schemas": schemas(types, definitions()) | value_schemas() | patch_schemas() | forms | {"SearchForm": form(table, None)},
             "parameters": parameters(table),
             "headers": headers(),
-            "responses": responses() | of_types | {"Capabilities": capabilities},
+            "responses": responses() | of_types,
             "examples": examples(),
         },
     }

@@ -5,7 +5,7 @@ from recovery_api.fhir.capability import operation_types
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi.bodies import operation_body
 from recovery_api.fhir.openapi.interactions import ALWAYS, BODY
-from recovery_api.fhir.openapi.responses import answer, refusals
+from recovery_api.fhir.openapi.responses import answer, example_ref, refusals
 from recovery_api.fhir.openapi.schemas import ref
 
 
@@ -38,13 +38,14 @@ def _methods(definition: JsonObject, type: str | None, tag: str, name: str) -> J
 
 def _operation(definition: JsonObject, tag: str, name: str, statuses: tuple[int, ...]) -> JsonObject:
     returned = next((one for one in definition.get("parameter", ()) if one["use"] == "out" and one["name"] == "return"), None)
-    schema = ref(returned["type"] if returned else "Parameters")
+    result = returned["type"] if returned else "Parameters"
+    examples = example_ref(result) if result == "OperationOutcome" else None
     return {
         "operationId": name,
         "summary": definition["title"],
         "description": definition["description"],
         "tags": [tag],
-        "responses": {"200": answer(definition["title"], schema, ()), **refusals(sorted(statuses))},
+        "responses": {"200": answer(definition["title"], ref(result), (), examples), **refusals(sorted(statuses))},
     }
 
 

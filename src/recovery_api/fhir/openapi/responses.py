@@ -57,24 +57,30 @@ def responses() -> dict[str, JsonObject]:
     found = {error.__name__: _refusal(error) for error in REFUSALS.values()}
     found["NotModified"] = {"description": "The caller has this version already.", "headers": _header_refs(_VERSION)}
     found["Deleted"] = {"description": "The resource is deleted; its versions stay.", "headers": _header_refs(())}
-    found["Acknowledged"] = answer("It is deleted, said by an OperationOutcome because `Prefer` asks for it.", ref("OperationOutcome"), ())
-    for name, text in (
-        ("Searchset", "A searchset: what matches and the caller may see."),
-        ("History", "A history: the versions that the caller may see, newest first."),
-        ("Processed", "A batch-response or transaction-response, with an entry for each that was sent."),
+    for name, schema, text in (
+        ("Acknowledged", "OperationOutcome", "It is deleted; `Prefer` asks to be told so."),
+        ("Searchset", "Bundle", "A searchset: what matches and the caller may see."),
+        ("History", "Bundle", "A history: the versions that the caller may see, newest first."),
+        ("Processed", "Bundle", "A batch-response or transaction-response, with an entry for each that was sent."),
+        ("Capabilities", "CapabilityStatement", "The CapabilityStatement."),
     ):
-        found[name] = answer(text, ref("Bundle"), ())
+        found[name] = answer(text, ref(schema), (), example_ref(schema if name == "Acknowledged" else name))
     return found
 
 
 def of_type(type: str) -> dict[str, JsonObject]:
     """Component responses of a stored type: read, and written, which the caller may prefer as an OperationOutcome or not at all."""
     either: JsonObject = {"oneOf": [ref(type), ref("OperationOutcome")]}
-    example = {type: {"$ref": f"#/components/examples/{type}"}}
+    example = example_ref(type)
     return {
         type: answer(f"The {type}.", ref(type), _VERSION, example),
         f"{type}Written": answer(f"The {type} as it is stored, or what `Prefer` asks for.", either, (*_VERSION, "Location"), example),
     }
+
+
+def example_ref(name: str) -> JsonObject:
+    """The examples of a body: the one component example of this name."""
+    return {name: {"$ref": f"#/components/examples/{name}"}}
 
 
 def answer(description: str, schema: JsonObject, sent: Iterable[str], examples: JsonObject | None = None) -> JsonObject:
