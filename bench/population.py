@@ -26,6 +26,7 @@ from recovery_api.fhir.search.expression import IndexRow
 from recovery_api.interactions.context import Server
 from recovery_api.policy.facets import facets
 from recovery_api.store import writes
+from recovery_api.store.bulk import Item, resource_row
 from recovery_api.store.records import Facets
 from recovery_api.store.relations import project
 from recovery_api.store.tables import resource, search_index
@@ -212,7 +213,7 @@ async def _keep(server: Server, batch: Sequence[Stored]) -> None:
             "resource",
             writes.RESOURCE_COLUMNS,
             [
-                (type, id, 1, stamp, "PUT", about.client, about.kind, about.released, writer.creator, body, stamp)
+                resource_row(Item(type, id, 1, False, body, about, ()), stamp, "PUT", writer.creator)
                 for type, id, body, about, _ in batch
             ],
         )

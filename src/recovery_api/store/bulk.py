@@ -55,10 +55,7 @@ async def create(writer: Writer, items: Sequence[Item], method: str, *, notify: 
     await connection.copy(
         "resource",
         writes.RESOURCE_COLUMNS,
-        [
-            (type_, id_, version, stamp, method, facets.client, facets.kind, facets.released, creator, body, stamp)
-            for type_, id_, version, _, body, facets, _ in items
-        ],
+        [resource_row(item, stamp, method, creator) for item in items],
     )
     await connection.copy("search_index", writes.INDEX_COLUMNS, _index_rows(items))
     await connection.copy(
@@ -75,6 +72,13 @@ async def tell(writer: Writer, items: Iterable[Item], method: str) -> None:
     """Put the items into the outbox."""
     events = [(writer.stamp, item.type, item.id, item.version, method, item.facets.client) for item in items]
     await writer.connection.copy("outbox", writes.OUTBOX_COLUMNS, events)
+
+
+def resource_row(item: Item, stamp: int, method: str, creator: str) -> tuple[SqlValue, ...]:
+    """The row of `resource` for a new one, in the order of RESOURCE_COLUMNS."""
+    named: dict[str, SqlValue] = {"type": item.type, "id": item.id, "version": item.version, "body": item.body, **item.facets.columns}
+    named |= {"last_updated": stamp, "created": stamp, "method": method, "creator": creator}
+    return tuple([named[name] for name in writes.RESOURCE_COLUMNS])
 
 
 def _index_rows(items: Sequence[Item]) -> list[tuple[SqlValue, ...]]:

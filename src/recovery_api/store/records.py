@@ -19,6 +19,10 @@ class Record(NamedTuple):
     kind: str
     released: bool
     creator: str
+    labels: int
+    """Bits of the security labels in force (`fhir/labels.py`)."""
+    raised: int
+    """Bits of the labels that were sent or raised by hand, whatever the content says."""
     body: bytes | None
 
     @property
@@ -40,13 +44,36 @@ class Relation(NamedTuple):
 
 
 class Facets(NamedTuple):
-    """What access rules see of a version. `parties` are (role, "Type/id") pairs; `relations` is None where the type says none."""
+    """What access rules see of a version. `parties` are (role, "Type/id") pairs; `relations` is None where the type says none.
+
+    `happened` is the clinical date, from and until (microseconds, the end exclusive), None for a type that has none; `links` are
+    the references ("Type/id") that a caller who sees this may not be able to follow.
+    """
 
     client: str = ""
     kind: str = ""
     released: bool = False
     parties: tuple[tuple[str, str], ...] = ()
     relations: tuple[Relation, ...] | None = None
+    labels: int = 0
+    raised: int = 0
+    happened: tuple[int, int] | None = None
+    links: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> dict[str, str | int | bool | None]:
+        """What stands in columns of their own beside a version."""
+        happened_from, happened_until = self.happened or (None, None)
+        return {
+            "client": self.client,
+            "kind": self.kind,
+            "released": self.released,
+            "labels": self.labels,
+            "raised": self.raised,
+            "happened_from": happened_from,
+            "happened_until": happened_until,
+            "links": " ".join(self.links),
+        }
 
 
 class Parameter(Protocol):

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, Larg
 metadata = MetaData()
 
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-UNDISTRIBUTED: Final = frozenset({"outbox", "claim", "relation", "clock"})
+UNDISTRIBUTED: Final = frozenset({"outbox", "claim", "relation", "consent_rule", "clock"})
 """Tables that stay whole where the store is sharded; all others are distributed by `id`."""
 
 
@@ -29,6 +29,11 @@ def _version_columns() -> list[Column[Any]]:
         _text("kind"),
         Column("released", Boolean, nullable=False),
         _text("creator"),
+        Column("labels", BigInteger, nullable=False, server_default="0"),
+        Column("raised", BigInteger, nullable=False, server_default="0"),
+        Column("happened_from", BigInteger),
+        Column("happened_until", BigInteger),
+        Column("links", TEXT, nullable=False, server_default=""),
     ]
 
 
@@ -43,7 +48,12 @@ resource = Table(
     Index("resource_last_updated", "type", "last_updated"),
     Index("resource_stamp", "last_updated"),
 )
-"""Current versions. `created` is the stamp of the first version: pages of a search look back to it."""
+"""Current versions. `created` is the stamp of the first version: pages of a search look back to it.
+
+`labels` are the bits of the security labels in force, `raised` of those that were sent or raised by hand. `happened_from` and
+`happened_until` bound the clinical date (both NULL: the type has none). `links` are the literal references that a caller may not
+be able to follow, "Type/id", separated by spaces.
+"""
 
 history = Table(
     "history",
@@ -55,6 +65,9 @@ history = Table(
     Index("history_stamp", "last_updated"),
 )
 """Superseded versions, and deletions (without a body); never the current version."""
+
+VERSION_COLUMNS: Final = tuple(column.name for column in history.columns)
+"""All that is kept of a version."""
 
 party = Table(
     "party",
@@ -88,6 +101,33 @@ relation = Table(
     Index("relation_source", "source_type", "source_id"),
 )
 """Who stands in which relation to whom, from `starts` until just before `ends`: a projection of the resources that say so."""
+
+consent_rule = Table(
+    "consent_rule",
+    metadata,
+    _text("consent"),
+    _text("path"),
+    _text("parent"),
+    _text("client"),
+    _text("effect"),
+    _text("actors"),
+    _text("actors_within"),
+    _text("purposes"),
+    _text("classes"),
+    _text("system"),
+    _text("code"),
+    Column("labels", BigInteger, nullable=False),
+    Column("labels_within", BigInteger, nullable=False),
+    Column("data_from", BigInteger),
+    Column("data_until", BigInteger),
+    Column("starts", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Index("consent_rule_client", "client", "effect"),
+    Index("consent_rule_consent", "consent", "parent"),
+)
+"""What the active Consents say, a row for each provision and each of its codes and labels, the conditions of the provisions around it
+included. Lists are texts with a space before, between and after their items; an empty text or NULL sets no condition.
+"""
 
 search_index = Table(
     "search_index",

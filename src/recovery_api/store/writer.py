@@ -24,6 +24,9 @@ from recovery_api.store.visibility import Visibility
 type_number = lru_cache(1024)(param_number)
 
 
+NOTHING_SAID = Facets()
+
+
 class Writer(Reader):
     """One transaction. `stamp` is its time (microseconds, UTC): every version that it writes was last updated then."""
 
@@ -36,7 +39,7 @@ class Writer(Reader):
         self, type: str, id: str, body: bytes, facets: Facets, rows: Sequence[IndexRow], *, version: int = 1, method: str = "POST"
     ) -> Record:
         """Store a new resource. Raises Conflict where the id is taken."""
-        record = Record(type, id, version, self.stamp, method, facets.client, facets.kind, facets.released, self.creator, body)
+        record = self._record(type, id, version, method, body, facets)
         if not await self._write("create", record, facets, rows, 0):
             raise Conflict(f"There is a {type} with the id {id} already.")
         return record
@@ -48,7 +51,7 @@ class Writer(Reader):
 
         Raises PreconditionFailed where the current version is not the expected one, also when somebody else's write comes first.
         """
-        record = Record(type, id, expected + 1, self.stamp, method, facets.client, facets.kind, facets.released, self.creator, body)
+        record = self._record(type, id, expected + 1, method, body, facets)
         if not await self._write("update", record, facets, rows, expected):
             raise PreconditionFailed
         return record
@@ -58,17 +61,19 @@ class Writer(Reader):
 
         The deletion keeps client, access class and parties of the last content. Raises PreconditionFailed as `update` does.
         """
-        gone = Record(type, id, expected + 1, self.stamp, "DELETE", "", "", False, self.creator, None)
-        if not await self._write("delete", gone, Facets(relations=None), (), expected):
+        gone = self._record(type, id, expected + 1, "DELETE", None, NOTHING_SAID)
+        if not await self._write("delete", gone, NOTHING_SAID, (), expected):
             raise PreconditionFailed
         await project(self, type, id, ())
         return gone.version
 
+    def _record(self, type_: str, id_: str, version: int, method: str, body: bytes | None, said: Facets) -> Record:
+        about = (said.client, said.kind, said.released, self.creator, said.labels, said.raised)
+        return Record(type_, id_, version, self.stamp, method, *about, body)
+
     async def _write(self, kind: str, record: Record, facets: Facets, rows: Sequence[IndexRow], expected: int) -> bool:
-        named: dict[str, Any] = {f"new_{name}": value for name, value in zip(Record._fields, record, strict=True)}
-        named["new_created"] = self.stamp
-        named["new_type_number"] = type_number(record.type)
-        named["expected"] = expected
+        named: dict[str, Any] = {f"new_{name}": value for name, value in (record._asdict() | facets.columns).items()}
+        named |= {"new_created": self.stamp, "new_type_number": type_number(record.type), "expected": expected}
         at_once = self.statements.dialect == "postgresql"
         done = await (self._at_once if at_once else self._in_steps)(kind, named, facets, rows)
         if done and facets.relations is not None:

@@ -27,12 +27,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import ARRAY, TypeEngine
 
 from recovery_api.fhir.search.expression import IndexRow
-from recovery_api.store.records import Record
 from recovery_api.store.statement import Dialect, bind
-from recovery_api.store.tables import history, outbox, party, resource, search_index
+from recovery_api.store.tables import VERSION_COLUMNS, history, outbox, party, resource, search_index
 
 _TYPES: dict[str, TypeEngine[Any]] = {
-    **dict.fromkeys(("version", "last_updated", "created", "expected"), BigInteger()),
+    **dict.fromkeys(
+        ("version", "last_updated", "created", "expected", "labels", "raised", "happened_from", "happened_until"), BigInteger()
+    ),
     "released": Boolean(),
     "body": LargeBinary(),
     "type_number": Integer(),
@@ -44,7 +45,7 @@ _INDEX_TYPES: dict[str, TypeEngine[Any]] = {
 }
 INDEX_COLUMNS = ("param", "type", "id", "client", "system", "value", "system2", "value2", "low", "high")
 PARTY_COLUMNS = ("type", "id", "version", "role", "holder", "holder_type", "holder_id")
-RESOURCE_COLUMNS = (*Record._fields, "created")
+RESOURCE_COLUMNS = (*VERSION_COLUMNS, "created")
 OUTBOX_COLUMNS = ("stamp", "type", "id", "version", "method", "client")
 
 
@@ -67,16 +68,17 @@ def _insert_ignoring(dialect: Dialect) -> Any:
 
 
 def _changes() -> dict[str, ColumnElement[Any]]:
-    return {name: new(name) for name in ("version", "last_updated", "method", "client", "kind", "released", "body")}
+    kept = {"type", "id", "creator"}
+    return {name: new(name) for name in VERSION_COLUMNS if name not in kept}
 
 
 def _superseded(table: FromClause, *where: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    return select(*(table.c[name] for name in Record._fields)).where(*where)
+    return select(*(table.c[name] for name in VERSION_COLUMNS)).where(*where)
 
 
 def _deletion(table: FromClause, *where: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     given = {"version": new("version"), "last_updated": new("last_updated"), "method": new("method"), "body": null()}
-    return select(*(given.get(name, table.c[name]) for name in Record._fields)).where(*where)
+    return select(*(given.get(name, table.c[name]) for name in VERSION_COLUMNS)).where(*where)
 
 
 def _parties_of_deletion(*where: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -131,7 +133,7 @@ def _old() -> Any:
 def update_at_once() -> ClauseElement:
     """The expected version goes to history, the new one takes its place."""
     old = _old()
-    moved = _filled(history, Record._fields, _superseded(old)).cte("moved")
+    moved = _filled(history, VERSION_COLUMNS, _superseded(old)).cte("moved")
     changed = (
         update(resource)
         .values(_changes())
@@ -147,8 +149,8 @@ def update_at_once() -> ClauseElement:
 def delete_at_once() -> ClauseElement:
     """The expected version goes to history, and the deletion after it."""
     old = _old()
-    moved = _filled(history, Record._fields, _superseded(old)).cte("moved")
-    ended = _filled(history, Record._fields, _deletion(old)).cte("ended")
+    moved = _filled(history, VERSION_COLUMNS, _superseded(old)).cte("moved")
+    ended = _filled(history, VERSION_COLUMNS, _deletion(old)).cte("ended")
     there = select(literal_column("1", Integer)).select_from(old).exists()
     named = _filled(party, PARTY_COLUMNS, _parties_of_deletion(there)).cte("named")
     gone = delete(resource).where(*_mine(resource), resource.c.version == old.c.version).returning(resource.c.id).cte("gone")
@@ -175,7 +177,7 @@ def _expected() -> tuple[ColumnElement[bool], ...]:
 def update_in_steps() -> tuple[ClauseElement, ...]:
     """The expected version goes to history, the new one takes its place; its index rows go."""
     return (
-        _filled(history, Record._fields, _superseded(resource, *_expected())),
+        _filled(history, VERSION_COLUMNS, _superseded(resource, *_expected())),
         update(resource).values(_changes()).where(*_mine(resource)),
         delete(search_index).where(search_index.c.id == new("id"), search_index.c.type == new("type_number")),
         _filled(outbox, OUTBOX_COLUMNS, select(*_announced())),
@@ -185,8 +187,8 @@ def update_in_steps() -> tuple[ClauseElement, ...]:
 def delete_in_steps() -> tuple[ClauseElement, ...]:
     """The expected version goes to history, and the deletion after it."""
     return (
-        _filled(history, Record._fields, _superseded(resource, *_expected())),
-        _filled(history, Record._fields, _deletion(resource, *_mine(resource))),
+        _filled(history, VERSION_COLUMNS, _superseded(resource, *_expected())),
+        _filled(history, VERSION_COLUMNS, _deletion(resource, *_mine(resource))),
         _filled(party, PARTY_COLUMNS, _parties_of_deletion()),
         delete(resource).where(*_mine(resource)),
         delete(search_index).where(search_index.c.id == new("id"), search_index.c.type == new("type_number")),
