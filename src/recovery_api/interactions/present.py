@@ -1,7 +1,7 @@
 """The copy of a resource that a caller is given: the stored bytes, save where something is left out or added."""
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.paths import references_at
-from recovery_api.fhir.search.expression import ClientOf
+from recovery_api.fhir.search.expression import ClientOf, Consented, both
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import Server
 from recovery_api.policy.redact import leave_out, with_members
@@ -34,6 +34,6 @@ async def present(server: Server, actor: Actor, reader: Reader, record: Record) 
 
 async def _recipients(reader: Reader, group: JsonObject) -> JsonObject:
     managing = next(references_at(group, "managingEntity"), "")
-    opened = ClientOf(("consent-permit",), managing)
+    opened = both(ClientOf(("consent-permit",), managing), Consented(person=True, recipient=managing))
     page = await reader.search(SearchQuery(("Patient",), opened, count=MOST_MEMBERS))
     return with_members(group, sorted(record.id for record in page.records))

@@ -1,11 +1,18 @@
 """What access rules see of a resource's content: its client, class, state, and whom it names."""
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, has_coding, references_at
+from recovery_api.fhir.search.dates import implicit_range
+from recovery_api.policy.consent import consent_rules
 from recovery_api.policy.matrix import Kind, Matrix, StateTest
+from recovery_api.policy.periods import Interval, interval
 from recovery_api.policy.project import relations
-from recovery_api.store.records import Facets
+from recovery_api.store.records import NEVER, Facets
+
+DATED = frozenset({"DocumentReference", "Encounter", "Observation"})
+"""Types that a dataPeriod closes where they do not say when they were."""
 
 
 def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
@@ -20,13 +27,13 @@ def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
         released=all(_passes(resource, test) for test in matrix.released.get(type, ())),
         parties=tuple(dict.fromkeys(_deciding(_parties(resource, matrix), matrix))),
         relations=relations(resource, zone),
+        happened=_happened(resource, matrix, zone),
+        consent_rules=consent_rules(resource, zone) if type == "Consent" else None,
     )
 
 
 def _parties(resource: JsonObject, matrix: Matrix) -> list[tuple[str, str]]:
-    type = resource["resourceType"]
-    named = [(role, holder) for role, path in matrix.parties.get(type, ()) for holder in references_at(resource, path)]
-    return [*named, ("itself", f"Consent/{resource['id']}")] if type == "Consent" else named
+    return [(role, holder) for role, path in matrix.parties.get(resource["resourceType"], ()) for holder in references_at(resource, path)]
 
 
 def _deciding(parties: list[tuple[str, str]], matrix: Matrix) -> list[tuple[str, str]]:
@@ -37,6 +44,15 @@ def _deciding(parties: list[tuple[str, str]], matrix: Matrix) -> list[tuple[str,
 
 def _has_client(type: str, matrix: Matrix) -> bool:
     return type in matrix.client or type in {"Patient", "Binary"}
+
+
+def _happened(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Interval | None:
+    """The clinical date; any time where a type that always has one does not say it (world.md, decision 14)."""
+    type = resource["resourceType"]
+    for path in matrix.happened.get(type, ()):
+        for found in at(resource, path):
+            return interval(cast("JsonObject", found), zone) if isinstance(found, dict) else implicit_range(cast("str", found), zone)
+    return (-NEVER, NEVER) if type in DATED else None
 
 
 def client_of(resource: JsonObject, matrix: Matrix) -> str:

@@ -52,6 +52,8 @@ class Matrix:
     kinds: Mapping[str, tuple[Kind, ...]]
     released: Mapping[str, tuple[StateTest, ...]]
     parties: Mapping[str, tuple[tuple[str, str], ...]]
+    happened: Mapping[str, tuple[str, ...]]
+    """The elements that say the clinical date, by type; the first that a resource has counts."""
 
     def of(self, role: str, type: str) -> Access | None:
         """The row of a role for a type; None: the role has nothing to do with the type."""
@@ -96,6 +98,7 @@ def load(served: Iterable[str], write_rules: Iterable[str]) -> Matrix:
             type: tuple(StateTest(test["path"], tuple(test.get("in", ()))) for test in tests) for type, tests in said["released"].items()
         },
         parties={type: tuple(roles.items()) for type, roles in said["parties"].items()},
+        happened={type: tuple(paths) for type, paths in said["happened"].items()},
     )
 
 

@@ -35,11 +35,14 @@ from recovery_api.fhir.search.expression import (
     Chain,
     ClientOf,
     Comparison,
+    Consented,
+    DeniedInPerson,
     Expression,
     Has,
     Not,
     Or,
     Own,
+    OwnBasis,
     Party,
     PartyIn,
     Row,
@@ -47,6 +50,7 @@ from recovery_api.fhir.search.expression import (
     Via,
     param_number,
 )
+from recovery_api.store.consented import Consents
 from recovery_api.store.lift import after_prefix, next_place
 from recovery_api.store.position import position
 from recovery_api.store.records import Parameter, Parameters
@@ -146,6 +150,12 @@ class Compiler:
                 return self._chain(param, targets, scope)
             case Has():
                 return self._has(expression, scope)
+            case _:
+                return self._related_so(expression, scope)
+
+    def _related_so(self, expression: Expression, scope: Scope) -> Clause:
+        """What only policy says."""
+        match expression:
             case ClientOf():
                 return self._client_of(expression, scope)
             case Party(roles, holder):
@@ -155,6 +165,15 @@ class Compiler:
                 return self._party(roles, party.c.holder.in_(held), scope)
             case Via(role):
                 return self._via(role, scope)
+            case Consented(person, recipient):
+                named = None if recipient is None else _sql_value(recipient, Text())
+                return Consents(scope.table, scope.types, person=person, recipient=named).permitted()
+            case DeniedInPerson():
+                return Consents(scope.table, scope.types).denied_in_person()
+            case OwnBasis():
+                return Consents(scope.table, scope.types).basis()
+            case _:
+                raise TypeError(f"{type(expression).__name__} is no expression")
 
     def _each(self, parts: Sequence[Expression], scope: Scope) -> Iterable[Clause]:
         """All parts. SQLite plans no joins between lists: one condition gathers candidates, the others probe for each."""
@@ -276,20 +295,21 @@ class Compiler:
         return select(relation.c.client).where(*where)
 
     def _party(self, roles: Sequence[str], holder: Clause, scope: Scope) -> Clause:
-        return exists(select(literal_column("1", Integer)).where(_of_version(scope.table), one_of(party.c.role, roles), holder))
+        where = (*_of_version(party, scope.table), one_of(party.c.role, roles), holder)
+        return exists(select(literal_column("1", Integer)).where(*where))
 
     def _via(self, role: str, scope: Scope) -> Clause:
-        table = resource.alias()
-        readable = {type_: rule for type_, rule in self._visibility.rules.items() if not _looks_further(rule)}
-        if self._visibility.complete:
-            reached: Clause = true()
-        else:
-            inner = Scope(table, tuple(readable), single=True, caller=False)
-            reached = self.visible(inner) if readable else false()
-        target = exists(
-            select(literal_column("1", Integer)).where(table.c.type == party.c.holder_type, table.c.id == party.c.holder_id, reached)
-        )
-        return self._party((role,), target, scope)
+        named, target = party.alias(), resource.alias()
+        readable = tuple(type_ for type_, rule in self._visibility.rules.items() if not _looks_further(rule))
+        where = [
+            *_of_version(named, scope.table),
+            one_of(named.c.role, (role,)),
+            target.c.type == named.c.holder_type,
+            target.c.id == named.c.holder_id,
+        ]
+        if not self._visibility.complete:
+            where.append(self.visible(Scope(target, readable, single=True, caller=False)))
+        return exists(select(literal_column("1", Integer)).where(*where).correlate_except(named, target))
 
 
 def _parts(expression: Expression) -> tuple[Expression, ...]:
@@ -335,8 +355,8 @@ def _looks_further(rule: Expression) -> bool:
             return False
 
 
-def _of_version(table: FromClause) -> Clause:
-    return and_(party.c.id == table.c.id, party.c.type == table.c.type, party.c.version == table.c.version)
+def _of_version(named: FromClause, table: FromClause) -> tuple[Clause, ...]:
+    return named.c.id == table.c.id, named.c.type == table.c.type, named.c.version == table.c.version
 
 
 def _text(value: str) -> ColumnElement[str]:

@@ -14,11 +14,14 @@ from recovery_api.fhir.search.expression import (
     Chain,
     ClientOf,
     Comparison,
+    Consented,
+    DeniedInPerson,
     Expression,
     Has,
     Not,
     Or,
     Own,
+    OwnBasis,
     Party,
     PartyIn,
     Row,
@@ -108,10 +111,7 @@ _LIFT: dict[type, Callable[[Any, list[object], list[Any]], None]] = {
     Own: _lift_own,
     Chain: _lift_chain,
     Has: _lift_has,
-    ClientOf: _lift_policy,
-    Party: _lift_policy,
-    PartyIn: _lift_policy,
-    Via: _lift_policy,
+    **dict.fromkeys((ClientOf, Party, PartyIn, Via, Consented, DeniedInPerson, OwnBasis), _lift_policy),
 }
 
 

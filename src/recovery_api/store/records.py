@@ -43,6 +43,32 @@ class Relation(NamedTuple):
     ends: int = NEVER
 
 
+class ConsentRule(NamedTuple):
+    """One provision of an active Consent, with the conditions of the provisions around it; an empty condition is none.
+
+    `actors`, `purposes` and `classes` are lists of which one must fit; `actors_within` are those of a provision around it, which must
+    fit too. A coding with `system` and `code` must be in the resource. All bits of `labels` must be among its labels, and none of its
+    sensitivities outside `labels_within`. `data` is the dataPeriod; it and `starts`, `ends` are microseconds, their ends exclusive.
+    """
+
+    consent: str
+    path: str
+    parent: str
+    client: str
+    effect: str
+    actors: tuple[str, ...] = ()
+    actors_within: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    system: str = ""
+    code: str = ""
+    labels: int = 0
+    labels_within: int = -1
+    data: tuple[int, int] | None = None
+    starts: int = ALWAYS
+    ends: int = NEVER
+
+
 class Facets(NamedTuple):
     """What access rules see of a version. `parties` are (role, "Type/id") pairs; `relations` is None where the type says none.
 
@@ -59,6 +85,8 @@ class Facets(NamedTuple):
     raised: int = 0
     happened: tuple[int, int] | None = None
     links: tuple[str, ...] = ()
+    consent_rules: tuple[ConsentRule, ...] | None = None
+    """What a Consent says; None for any other type."""
 
     @property
     def columns(self) -> dict[str, str | int | bool | None]:

@@ -168,7 +168,30 @@ class Via:
     role: str
 
 
-Expression: TypeAlias = And | Or | Not | Row | Own | Chain | Has | ClientOf | Party | PartyIn | Via
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """The Consents of the resource's client open it to the caller, for the caller's purpose, and none closes it.
+
+    `person`: they open something of the client, and so the Patient. `recipient`: to whom, in place of the caller, for treatment.
+    """
+
+    person: bool = False
+    recipient: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedInPerson:
+    """A Consent of the resource's client closes it to the caller, whom it names in person."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBasis:
+    """The resource is a Consent by which something is open to the caller now."""
+
+
+Expression: TypeAlias = (
+    And | Or | Not | Row | Own | Chain | Has | ClientOf | Party | PartyIn | Via | Consented | DeniedInPerson | OwnBasis
+)
 
 EVERYTHING: Expression = And()
 NOTHING: Expression = Or()
