@@ -11,7 +11,7 @@ from bench import population
 from bench.work import WORKS, Agency, Ask, Work
 from recovery_api.store.visibility import SYSTEM
 from tests.api import Api, serving
-from tests.callers import staff
+from tests.callers import staff, system
 from tests.databases import Databases, Kind
 from tests.statements import Asked
 
@@ -34,7 +34,8 @@ async def office(databases: Databases, migrated_template: str, tmp_path_factory:
         clients = await population.populate(api.running, OBSERVATIONS)
         companions = range(clients // population.CLIENTS_OF_COMPANION)
         tokens = tuple((each, api.token(staff(f"companion-{each:04}", "companion"))) for each in companions)
-        yield Office(api, Agency(clients, tokens, api.token(staff("manager-0000", "case-manager"))))
+        manager, ehr = api.token(staff("manager-0000", "case-manager")), api.token(system("ehr", "ehr", "org-riverbend"))
+        yield Office(api, Agency(clients, tokens, manager, ehr))
     databases.drop(url)
 
 
