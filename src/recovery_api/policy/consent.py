@@ -147,9 +147,14 @@ def _actors(around: _Conditions, provision: JsonObject, *, certain: bool) -> tup
         return around.actors, around.actors_within
     if not actors or not around.actors or set(actors) <= set(around.actors):
         return actors or around.actors, around.actors_within
-    if certain and around.actors_within:
+    if certain and (around.actors_within or not _plain_names(around.actors)):
         raise _Impossible
-    return actors, around.actors_within or around.actors
+    return actors, around.actors_within or (around.actors if _plain_names(around.actors) else ())
+
+
+def _plain_names(actors: Iterable[str]) -> bool:
+    """All are people and organizations: who is on a team or in a role is judged for the innermost actors only."""
+    return not any(actor.startswith(("CareTeam/", "PractitionerRole/")) for actor in actors)
 
 
 def _receives(actor: JsonObject) -> bool:

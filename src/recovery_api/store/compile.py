@@ -167,9 +167,9 @@ class Compiler:
                 return self._via(role, scope)
             case Consented(person, recipient):
                 named = None if recipient is None else _sql_value(recipient, Text())
-                return Consents(scope.table, scope.types, person=person, recipient=named).permitted()
+                return Consents(scope.table, scope.types, scope.client, person=person, recipient=named).permitted()
             case DeniedInPerson():
-                return Consents(scope.table, scope.types).denied_in_person()
+                return Consents(scope.table, scope.types, scope.client).denied_in_person()
             case OwnBasis():
                 return Consents(scope.table, scope.types).basis()
             case _:

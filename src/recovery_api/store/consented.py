@@ -24,14 +24,22 @@ class Consents:
     """The rules about one resource, a row of `resource` or `history` that can be of these types."""
 
     def __init__(
-        self, table: FromClause, types: Sequence[str], *, person: bool = False, recipient: ColumnElement[str] | None = None
+        self,
+        table: FromClause,
+        types: Sequence[str],
+        client: ColumnElement[str] | None = None,
+        *,
+        person: bool = False,
+        recipient: ColumnElement[str] | None = None,
     ) -> None:
-        """`person`: whether anything of the client is open, and so the Patient; what narrows rules to other resources does not count.
+        """`client`: the only one that the resource can belong to, where the query says so.
 
+        `person`: whether anything of the client is open, and so the Patient; what narrows rules to other resources does not count.
         `recipient` is whom the rules must name, for treatment; without it, the caller, for the caller's purpose.
         """
         self._table = table
         self._types = types
+        self._client = client
         self._person = person
         self._recipient = recipient
 
@@ -61,7 +69,11 @@ class Consents:
         )
         where = [*self._applies(deny, "deny"), named(deny), exception.c.consent.is_(None)]
         found = select(_ONE).select_from(deny.outerjoin(exception, excepted)).where(*where)
-        return exists(found.correlate_except(deny, exception))
+        denied = exists(found.correlate_except(deny, exception))
+        if self._client is None:
+            return denied
+        known = consent_rule.alias()  # asked once for all of the client's resources, and mostly answered with no
+        return and_(_exists(known, [known.c.client == self._client, known.c.effect == _text("deny")]), denied)
 
     def _applies(self, rule: FromClause, effect: str) -> list[Clause]:
         """The rule's conditions hold, save for who its actors are."""
@@ -96,7 +108,8 @@ class Consents:
         return or_(*people, member)
 
     def _named_within(self, rule: FromClause) -> Clause:
-        return or_(rule.c.actors_within == _EMPTY, self._named(rule.c.actors_within))
+        named = [self._recipient] if self._recipient is not None else [bind("holder", Text()), bind("organization", Text())]
+        return or_(rule.c.actors_within == _EMPTY, *(_lists(rule.c.actors_within, one) for one in named))
 
     # What
 
