@@ -1,11 +1,12 @@
 """What every write goes through, from the body that a caller sent to the version that is stored."""
 from collections.abc import Callable
 
-from recovery_api.domain.sessions import SESSION_TYPE, STARTS, may_move
-from recovery_api.fhir.errors import BadRequest, Conflict, FhirError, Forbidden, Issue, Unprocessable
+from recovery_api.domain import rules
+from recovery_api.domain.consents import is_revoked, revocation, with_revocation
+from recovery_api.fhir.errors import BadRequest, FhirError, Forbidden, Issue, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump, load
-from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.references import Kind, parse_reference, references
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions import validate
@@ -61,6 +62,9 @@ async def replace(writing: Writing, current: Record, make: Callable[[JsonObject]
         raise
     check_match(writing.request, current)
     _check(writing, before, resource)
+    revoked = is_revoked(before, resource) if current.type == "Consent" else False
+    if revoked:
+        resource = with_revocation(resource, instant(writing.writer.stamp))
     localize(writing, resource)
     version = current.version + 1
     said = _with_meta(writing, resource, current.id, version)
@@ -69,7 +73,17 @@ async def replace(writing: Writing, current: Record, make: Callable[[JsonObject]
     await _check_references(writing, resource, about.client, before)
     body = dump(said)
     await writing.writer.update(current.type, current.id, current.version, body, about, writing.server.extract(said), method=method)
+    if revoked:
+        target, who = f"{current.reference}/_history/{version}", writing.request.actor.holder
+        await add(writing, revocation(target, who, instant(writing.writer.stamp)))
     return _saved(writing, 200, current.type, current.id, version, body)
+
+
+async def add(writing: Writing, resource: JsonObject) -> None:
+    """Store a resource that the server itself makes of what the caller does, under a new id."""
+    said = _with_meta(writing, resource, writing.server.new_id(), 1)
+    about = facets(said, writing.server.matrix, writing.server.zone)
+    await writing.writer.create(said["resourceType"], said["id"], dump(said), about, writing.server.extract(said))
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
@@ -94,10 +108,8 @@ def check_type(resource: JsonObject, type: str) -> None:
 
 
 def _check(writing: Writing, before: JsonObject | None, after: JsonObject) -> None:
-    type = writing.access.type
-    validate.check(after, type)
-    if type == "Encounter" and has_coding(after, "type", *SESSION_TYPE):
-        _check_session(before, after)
+    validate.check(after, writing.access.type)
+    rules.check(before, after)
 
 
 def check_writable(writing: Writing, before: JsonObject | None, after: JsonObject | None) -> None:
@@ -111,17 +123,6 @@ def check_writable(writing: Writing, before: JsonObject | None, after: JsonObjec
         client = client_of(version, writing.server.matrix)
         if not writing.server.grants.admits(writing.request.actor, letter, version, client):
             raise Forbidden("The token's scopes do not open this resource.")
-
-
-def _check_session(before: JsonObject | None, after: JsonObject) -> None:
-    status = after["status"]
-    if before is None:
-        if status not in STARTS:
-            raise Unprocessable(Issue("business-rule", f"A session does not begin as {status}.", "Encounter.status", key="session-start"))
-    elif not may_move(before["status"], status):
-        raise Conflict(
-            Issue("business-rule", f"A session that is {before['status']} can't become {status}.", "Encounter.status", key="session-move")
-        )
 
 
 def _with_meta(writing: Writing, resource: JsonObject, id: str, version: int) -> JsonObject:
