@@ -3,7 +3,25 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Text, and_, case, exists, func, literal, literal_column, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    union,
+)
 
 from recovery_api.fhir.labels import SENSITIVE, bit
 from recovery_api.fhir.search.expression import param_number
@@ -58,6 +76,17 @@ class Consents:
         rule = consent_rule.alias()
         where = [rule.c.consent == self._table.c.id, rule.c.effect == _text("permit"), *_in_force(rule), self._named(rule.c.actors)]
         return _exists(rule, [*where, self._named_within(rule)])
+
+    def bearing(self) -> CompoundSelect[str, str, str]:
+        """The rules that apply to the resource and the caller (consent, path, effect); a deny without actors among them."""
+
+        def applying(effect: str) -> Select[str, str, str]:
+            rule = consent_rule.alias()
+            named = self._named(rule.c.actors)
+            where = [*self._applies(rule, effect), named if effect == "permit" else or_(rule.c.actors == _EMPTY, named)]
+            return select(rule.c.consent, rule.c.path, rule.c.effect).select_from(rule).join(self._table, true()).where(*where)
+
+        return union(applying("permit"), applying("deny")).order_by("consent", "path")
 
     def _denied(self, named: Callable[[FromClause], Clause]) -> Clause:
         deny, exception = consent_rule.alias(), consent_rule.alias()
