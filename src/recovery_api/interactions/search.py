@@ -50,7 +50,8 @@ async def search(reading: Reading) -> FhirResult:
         behind_horizon=any(name.startswith("_lastUpdated") for name, _ in query.applied)
         or any(key.parameter.code == "_lastUpdated" for key in query.sort),
     )
-    if query.summary == "count" or query.count == 0:
+    counts = query.summary == "count"
+    if counts:
         page = Page((), total=await reading.reader.count(wanted))
     else:
         page = await reading.reader.search(wanted)
@@ -67,7 +68,7 @@ async def search(reading: Reading) -> FhirResult:
     ]
     if query.ignored:
         entries.append(outcome_entry(_ignored(query)))
-    total = None if query.total == "none" else page.total
+    total = page.total if counts or query.total != "none" else None
     return FhirResult(200, bundle("searchset", entries, total=total, links=links, id=server.new_id(), updated=instant(server.clock())))
 
 
