@@ -107,15 +107,15 @@ async def test_a_history_is_narrowed_to_what_was_written_since_or_held_at_a_time
     assert answer.json["total"] == len(WINDOWS[window])
 
 
-@pytest.mark.parametrize("path", ["instance", "Observation/_history", "_history"])
-async def test_the_pages_of_a_history_hold_what_one_page_would_hold(told: Told, path: str) -> None:
-    path = f"{told.changed}/_history" if path == "instance" else path
-    pages = await told.maya.pages(path, _count=2)
+@pytest.mark.parametrize(("path", "count"), [("", 2), ("Observation/_history", 7), ("_history", 50)])
+async def test_the_pages_of_a_history_hold_what_one_page_would_hold(told: Told, path: str, count: int) -> None:
+    path = path or f"{told.changed}/_history"
+    pages = await told.maya.pages(path, _count=count)
     [whole] = await told.maya.pages(path, _count=1000)
     assert len(pages) > 1
     assert entries(pages) == entries(whole)
     assert {page.json["total"] for page in pages} == {len(entries(whole))}
-    assert all(page.link("self") == f"http://127.0.0.1:8000/fhir/{path}?_count=2" for page in pages)
+    assert all(page.link("self") == f"http://127.0.0.1:8000/fhir/{path}?_count={count}" for page in pages)
 
 
 async def test_a_page_of_a_history_keeps_its_window_and_is_not_moved_by_writes(api: Api) -> None:
