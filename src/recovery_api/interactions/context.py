@@ -39,6 +39,8 @@ class FhirRequest:
     compartment: tuple[str, str] | None = None
     operation: str | None = None
     query: tuple[tuple[str, str], ...] = ()
+    look: tuple[tuple[str, str], ...] = ()
+    """`_format` and `_pretty`, where the address has them: links repeat them."""
     body: bytes | JsonObject = b""
     patch_type: str | None = None
     if_match: str | None = None

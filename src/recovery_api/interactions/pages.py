@@ -1,30 +1,53 @@
-"""Page links: all that a page needs is in the link, sealed for the caller that it was given to.
+"""The links of a page: what was done, and the next page. All that a page needs is in its link, sealed for caller and address.
 
 Sealed, not only signed: a link says up to which moment the search looks, and that is nobody's business.
 """
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
 from recovery_api.fhir.errors import BadRequest, Issue
-from recovery_api.identity.actor import Actor
-from recovery_api.identity.keys import Sealer
+from recovery_api.interactions.context import FhirRequest
+from recovery_api.interactions.unit import Reading
 
 PARAMETER = "_page"
 
 
-def seal(sealer: Sealer, actor: Actor, content: Any) -> str:
-    """The value of `_page` that stands for this content (what JSON can hold), for this caller."""
-    return sealer.seal(msgspec.json.encode(content), _caller(actor))
+def link(reading: Reading, pairs: Sequence[tuple[str, str]]) -> str:
+    """The address of the request with these parameters; how the answer is to look (`_format`, `_pretty`) stays."""
+    path, said = _path(reading.request), urlencode((*pairs, *reading.request.look), safe=":,|/$")
+    return f"{reading.server.base}{'/' if path else ''}{path}{'?' if said else ''}{said}"
 
 
-def unseal(sealer: Sealer, actor: Actor, value: str) -> Any:
-    """The content of a page link. Raises BadRequest, the same for one that was changed and one that is another caller's."""
-    content = sealer.unseal(value, _caller(actor))
+def next_link(reading: Reading, content: Any) -> str:
+    """The link to the page that this content (what JSON can hold) stands for, good for this caller at this address."""
+    return link(reading, [(PARAMETER, reading.server.links.seal(msgspec.json.encode(content), _whose(reading.request)))])
+
+
+def followed(reading: Reading) -> Any:
+    """The content of the page link that the request follows; None where it begins anew.
+
+    Raises BadRequest for a link with more beside it, and the same for one that was changed, is another caller's, or leads elsewhere.
+    """
+    sealed = [value for name, value in reading.request.query if name == PARAMETER]
+    if not sealed:
+        return None
+    if len(reading.request.query) > 1:
+        raise BadRequest(Issue("invalid", f"{PARAMETER} stands alone: the link holds all of the search."))
+    content = reading.server.links.unseal(sealed[0], _whose(reading.request))
     if content is None:
-        raise BadRequest(Issue("value", f"{PARAMETER} is not a page link of this caller's; begin the search again."))
+        raise BadRequest(Issue("value", f"{PARAMETER} is not a page link of this caller's for this address; begin the search again."))
     return msgspec.json.decode(content)
 
 
-def _caller(actor: Actor) -> bytes:
-    return msgspec.json.encode((actor.role, actor.holder, actor.organization, actor.patient, actor.client_id))
+def _path(request: FhirRequest) -> str:
+    inside = request.type or ("*" if request.compartment else None)
+    last = "_history" if request.interaction.startswith("history") else None
+    return "/".join(part for part in (*(request.compartment or ()), inside, request.id, last) if part)
+
+
+def _whose(request: FhirRequest) -> bytes:
+    actor = request.actor
+    return msgspec.json.encode((actor.role, actor.holder, actor.organization, actor.patient, actor.client_id, _path(request)))

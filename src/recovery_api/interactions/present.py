@@ -27,7 +27,7 @@ async def present(server: Server, actor: Actor, reader: Reader, record: Record) 
     row = server.matrix.of(actor.role, record.type)
     if row and row.leaves_out:
         resource = leave_out(resource, row.leaves_out)
-    if record.type == "Group":
+    if resource.get("type") == "person" and record.type == "Group":
         resource = await _recipients(reader, resource)
     return dump(resource)
 

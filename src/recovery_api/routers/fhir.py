@@ -48,7 +48,7 @@ class FhirEndpoint:
                 prefer=prefer(headers.get(b"prefer", b"").decode("latin-1")),
             )
             check_accept(look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1"))
-            result = await self._perform(scope, receive, asked, actor, headers, query, wishes)
+            result = await self._perform(scope, receive, asked, actor, headers, query, look, wishes)
             response = answer(result, wishes)
         except FhirError as error:
             response = refusal(error, wishes)
@@ -65,6 +65,7 @@ class FhirEndpoint:
         actor: Actor | None,
         headers: Mapping[bytes, bytes],
         query: list[tuple[str, str]],
+        look: Mapping[str, str],
         wishes: Wishes,
     ) -> FhirResult:
         if actor is None:
@@ -77,7 +78,7 @@ class FhirEndpoint:
             content_type = check_body_type(asked.interaction, headers, form=form) if content or asked.interaction != "operation" else None
         if form:
             query, content = query + _presentation(pairs(content.decode("latin-1")))[0], b""
-        request = _request(asked, actor, query, content, content_type, headers, wishes)
+        request = _request(asked, actor, query, look, content, content_type, headers, wishes)
         return await (operate if asked.interaction == "operation" else perform)(self._server, request)
 
 
@@ -85,6 +86,7 @@ def _request(
     asked: Target,
     actor: Actor,
     query: list[tuple[str, str]],
+    look: Mapping[str, str],
     content: bytes,
     content_type: str | None,
     headers: Mapping[bytes, bytes],
@@ -103,6 +105,7 @@ def _request(
         compartment=asked.compartment,
         operation=asked.operation,
         query=tuple(query),
+        look=tuple(look.items()),
         body=content,
         patch_type=content_type,
         if_match=header(b"if-match"),

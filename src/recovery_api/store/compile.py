@@ -76,6 +76,12 @@ class Scope(NamedTuple):
     """It is one row, found by its key: conditions probe for it and do not gather candidates."""
     caller: bool = True
     """The condition is the caller's: what is left out for them finds nothing."""
+    links: int = 0
+    """How many references away from what is searched it is."""
+
+    def linked(self, table: FromClause, type_: str) -> "Scope":
+        """The resource at the other end of a reference."""
+        return Scope(table, (type_,), caller=self.caller, links=self.links + 1)
 
 
 class Compiler:
@@ -250,22 +256,28 @@ class Compiler:
 
     def _targets(self, type_: str, where: Expression, scope: Scope) -> Select[str]:
         table = resource.alias()
-        inner = Scope(table, (type_,), caller=scope.caller)
-        return select(table.c.id).where(self.found(where, inner))
+        return self._flat(select(table.c.id).where(self.found(where, scope.linked(table, type_))), scope)
 
     def _has(self, node: Has, scope: Scope) -> Clause:
         if scope.caller and self._visibility.hides(node.param):
             return false()
         table = resource.alias()
-        pointing = self.found(node.where, Scope(table, (node.type,), caller=scope.caller))
+        pointing = self.found(node.where, scope.linked(table, node.type))
         if self.by_client(node.param):
-            here = self._semi(scope.table.c.id, select(table.c.client).where(pointing), scope.single)
+            here = self._semi(scope.table.c.id, self._flat(select(table.c.client).where(pointing), scope), scope.single)
             return and_(scope.table.c.type == _text("Patient"), here)
         row = search_index.alias()
-        found = select(row.c.value).where(self._numbered(row, node.param), row.c.id.in_(select(table.c.id).where(pointing)))
+        pointers = self._flat(select(table.c.id).where(pointing), scope)
+        found = select(row.c.value).where(self._numbered(row, node.param), row.c.id.in_(pointers))
         if len(scope.types) == 1:
             return self._semi(scope.table.c.id, found.where(row.c.system == _text(scope.types[0])), scope.single)
         return self._semi(scope.table.c.id, found.where(row.c.system == scope.table.c.type), probing=True)
+
+    def _flat(self, found: Select[str], scope: Scope) -> Select[str]:
+        """The same, and beyond the second link not within brackets: SQLite's parser takes so many of them and no more."""
+        if self.dialect == "postgresql" or scope.links < 2:
+            return found
+        return select(*found.cte().c)
 
     # Policy
 

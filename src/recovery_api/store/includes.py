@@ -92,13 +92,16 @@ def _of_clients(sources: tuple[str, ...], types: tuple[str, ...], compiler: Comp
 def _forward(includes: Sequence[Include], known: tuple[str, ...], compiler: Compiler) -> list[Part]:
     """What the listed resources' index rows point at."""
     row = search_index.alias()
+    alike: dict[tuple[str, tuple[str, ...]], list[Include]] = {}
+    for one in includes:
+        alike.setdefault((_source(one), one.targets), []).append(one)
     at = [
         and_(
-            one_of(row.c.param, compiler.numbers(one.param)),
-            _listed(row.c.id, _source(one), compiler),
-            one_of(row.c.system, one.targets) if one.targets else row.c.system != literal_column("''", Text),
+            one_of(row.c.param, _numbers(those, compiler)),
+            _listed(row.c.id, source, compiler),
+            one_of(row.c.system, targets) if targets else row.c.system != literal_column("''", Text),
         )
-        for one in includes
+        for (source, targets), those in alike.items()
     ]
     if not at:
         return []
@@ -111,19 +114,22 @@ def _forward(includes: Sequence[Include], known: tuple[str, ...], compiler: Comp
 def _backward(includes: Sequence[Include], types: tuple[str, ...], compiler: Compiler) -> list[Part]:
     """The resources whose index rows point at the listed ones."""
     row = search_index.alias()
+    aimed = {type_: [one for one in includes if _aims_at(one, type_)] for type_ in types}
     at = [
-        and_(
-            one_of(row.c.param, compiler.numbers(one.param)),
-            or_(*(and_(one_of(row.c.system, (type_,)), _listed(row.c.value, type_, compiler)) for type_ in types if _aims_at(one, type_))),
-        )
-        for one in includes
-        if any(_aims_at(one, type_) for type_ in types)
+        and_(one_of(row.c.param, _numbers(those, compiler)), one_of(row.c.system, (type_,)), _listed(row.c.value, type_, compiler))
+        for type_, those in aimed.items()
+        if those
     ]
     if not at:
         return []
     sources = tuple(sorted({_source(one) for one in includes}))
     named = case(*((row.c.type == param_number(type_), literal_column(f"'{type_}'", Text)) for type_ in sources))
     return [_reached(tuple_(resource.c.type, resource.c.id).in_(select(named, row.c.id).where(or_(*at))), sources, compiler)]
+
+
+def _numbers(includes: Sequence[Include], compiler: Compiler) -> list[int]:
+    """The numbers of the index rows of all their parameters."""
+    return sorted({number for one in includes for number in compiler.numbers(one.param)})
 
 
 def _listed(column: ColumnElement[str], type_: str, compiler: Compiler) -> ColumnElement[bool]:
