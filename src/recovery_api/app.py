@@ -116,6 +116,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         new_id=ids,
         base=settings.fhir_base,
         zone=settings.time_zone,
+        emergency_access_ttl=settings.emergency_access_ttl,
         capability=dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
         interactions=served,
     )

@@ -47,6 +47,7 @@ class Settings:
     allowed_private_endpoints: tuple[str, ...]
     time_zone: ZoneInfo
     token_ttl: int
+    emergency_access_ttl: int
 
     @property
     def fhir_base(self) -> str:
@@ -227,4 +228,5 @@ SETTINGS = (
     ),
     Setting("TIME_ZONE", "UTC", _zone, "The agency's zone (IANA name): what a date without a time means."),
     Setting("TOKEN_TTL", "900", _seconds(86_400), "Seconds that an access token lasts, at most a day."),
+    Setting("EMERGENCY_ACCESS_TTL", "3600", _seconds(3_600), "Seconds that an emergency (break-glass) access lasts, never more than 3600."),
 )  # fmt: skip

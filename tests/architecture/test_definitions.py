@@ -9,6 +9,7 @@ from recovery_api.fhir.capability import capability, definition, interactions, o
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.search.parameters import ParameterTable, shipped
+from recovery_api.fhir.shipped import shipped as of_type
 from recovery_api.operations import OPERATIONS
 from recovery_api.policy import matrix
 from recovery_api.policy.decide import LETTER
@@ -39,8 +40,14 @@ def test_every_resource_among_the_definitions_is_valid_and_named_by_its_file() -
         assert resource["url"].startswith("https://recovery-api.example.org/fhir/")
 
 
+def _bound() -> list[JsonObject]:
+    """The value sets of ours that an operation's parameters are bound to."""
+    urls = {parameter.get("binding", {}).get("valueSet") for one in operations() for parameter in one["parameter"]}
+    return [one for one in of_type("ValueSet") if one["url"] in urls]
+
+
 def test_every_file_among_the_definitions_is_used() -> None:
-    known = {definition()["id"]} | {one["id"] for one in (*operations(), *shipped())}
+    known = {definition()["id"]} | {one["id"] for one in (*operations(), *shipped(), *_bound())}
     sources = "".join(path.read_text() for folder in ("src", "scripts") for path in (ROOT / folder).rglob("*.py"))
     for path in (each for each in DEFINITIONS.rglob("*") if each.suffix in {".json", ".toml"}):
         named = path.name in sources or f'"{path.stem}"' in sources
@@ -51,7 +58,7 @@ def test_every_operation_has_a_definition_and_every_definition_an_operation(stat
     assert sorted(OPERATIONS) == sorted(one["code"] for one in operations())
     rest = statement["rest"][0]
     for one in operations():
-        said = {"name": one["code"], "definition": one["url"]}
+        said = {"name": one["code"], "definition": one.get("base", one["url"])}
         of_types = [entry["type"] for entry in rest["resource"] if said in entry.get("operation", ())]
         assert of_types == operation_types(one, [entry["type"] for entry in rest["resource"]])
         assert (said in rest.get("operation", ())) == one["system"]

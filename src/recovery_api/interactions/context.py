@@ -38,6 +38,8 @@ class FhirRequest:
     version: str | None = None
     compartment: tuple[str, str] | None = None
     operation: str | None = None
+    method: str = "POST"
+    """HTTP's, by which an operation is asked for: GET or POST."""
     query: tuple[tuple[str, str], ...] = ()
     body: bytes | JsonObject = b""
     patch_type: str | None = None
@@ -86,6 +88,8 @@ class Server:
     base: str
     """The FHIR base URL, without a slash at its end."""
     zone: ZoneInfo
+    emergency_access_ttl: int
+    """Seconds that an emergency access lasts."""
     capability: bytes = field(repr=False)
     """The CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)

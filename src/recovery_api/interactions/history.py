@@ -31,7 +31,7 @@ async def history(reading: Reading) -> FhirResult:
         raise NotFound
     links = [("self", _link(reading, pairs))]
     if page.next is not None:
-        links.append(("next", _link(reading, [(PARAMETER, seal(server.links, request.actor, [pairs, list(page.next)]))])))
+        links.append(("next", _link(reading, [(PARAMETER, seal(server.links, request.actor, [pairs, list(page.next)], door="history"))])))
     entries = [await _entry(reading, record) for record in page.records]
     return FhirResult(200, bundle("history", entries, total=page.total, links=links, id=server.new_id(), updated=instant(server.clock())))
 
@@ -41,7 +41,7 @@ def _asked(reading: Reading) -> tuple[list[tuple[str, str]], HistoryCursor | Non
     sealed = [value for name, value in query if name == PARAMETER]
     if not sealed:
         return list(query), None
-    pairs, cursor = unseal(reading.server.links, reading.request.actor, sealed[0])
+    pairs, cursor = unseal(reading.server.links, reading.request.actor, sealed[0], door="history")
     return [(name, value) for name, value in pairs], HistoryCursor(*cursor)
 
 

@@ -56,7 +56,7 @@ async def search(reading: Reading) -> FhirResult:
         page = await reading.reader.search(wanted)
     links = [("self", _link(reading, query.applied))]
     if page.next is not None:
-        sealed = seal(server.links, request.actor, [list(asked.pairs), asked.lenient, list(page.next)])
+        sealed = seal(server.links, request.actor, [list(asked.pairs), asked.lenient, list(page.next)], door="search")
         links.append(("next", _link(reading, [(PARAMETER, sealed)])))
     entries = [
         await _entry(reading, query, record, mode)
@@ -78,7 +78,7 @@ def _asked(reading: Reading) -> Asked:
         return Asked(request.query, request.prefer.handling == "lenient")
     if len(request.query) > 1:
         raise BadRequest(Issue("invalid", f"{PARAMETER} stands alone: the link holds all of the search."))
-    pairs, lenient, cursor = unseal(reading.server.links, request.actor, sealed[0])
+    pairs, lenient, cursor = unseal(reading.server.links, request.actor, sealed[0], door="search")
     snapshot, sorted_by, id, type = cursor
     return Asked(tuple((name, value) for name, value in pairs), lenient, Cursor(snapshot, tuple(sorted_by), id, type))
 

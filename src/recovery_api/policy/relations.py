@@ -22,6 +22,8 @@ from recovery_api.fhir.search.expression import (
 )
 
 HOLDER, ORGANIZATION, CLIENT, CREATOR, PURPOSE = (Bind(name) for name in ("holder", "organization", "client", "creator", "purpose"))
+EMERGENCY = Bind("emergency")
+"""The caller who reads; nobody, for a write."""
 
 GRACE_DAYS = 7
 """Days after the end of a membership in which a companion finishes her own notes (D12)."""
@@ -60,6 +62,8 @@ permitted = both(
 disclosed = both(released, Not(kind("consent-form")), Not(kind("counseling-note")), Not(kind("boundary-event")))
 team_member = either(ClientOf(("treatment-team",), HOLDER, ORGANIZATION), ClientOf(("treatment-organization",), ORGANIZATION))
 consented_team_client = both(team_member, permitted)
+emergency_client = ClientOf(("emergency",), EMERGENCY, ORGANIZATION)
+readable_team_client = either(consented_team_client, emergency_client)
 in_force = ("consent-basis",)
 basis = either(
     PartyIn(("itself",), in_force, ORGANIZATION),
@@ -121,8 +125,8 @@ RULES: Mapping[str, Expression] = MappingProxyType(
             both(Not(kind("supervision")), either(managed_client, both(no_client, mine("sender", "recipient")))),
             both(kind("supervision"), either(mine("sender", "recipient"), supervised_staff)),
         ),
-        "consented-team-clients": consented_team_client,
-        "consented-team-released": both(consented_team_client, disclosed),
+        "consented-team-clients": readable_team_client,
+        "consented-team-released": both(readable_team_client, disclosed),
         "consented-team-basis": both(consented_team_client, basis),
         "consented-team-thread": both(consented_team_client, Not(kind("supervision")), mine("sender", "recipient")),
         "consented-clients": permitted,

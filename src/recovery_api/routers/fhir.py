@@ -77,13 +77,14 @@ class FhirEndpoint:
             content_type = check_body_type(asked.interaction, headers, form=form) if content or asked.interaction != "operation" else None
         if form:
             query, content = query + _presentation(pairs(content.decode("latin-1")))[0], b""
-        request = _request(asked, actor, query, content, content_type, headers, wishes)
+        request = _request(asked, actor, "POST" if method == "POST" else "GET", query, content, content_type, headers, wishes)
         return await (operate if asked.interaction == "operation" else perform)(self._server, request)
 
 
 def _request(
     asked: Target,
     actor: Actor,
+    method: str,
     query: list[tuple[str, str]],
     content: bytes,
     content_type: str | None,
@@ -102,6 +103,7 @@ def _request(
         version=asked.version,
         compartment=asked.compartment,
         operation=asked.operation,
+        method=method,
         query=tuple(query),
         body=content,
         patch_type=content_type,
