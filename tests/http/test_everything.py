@@ -19,7 +19,7 @@ async def searched(client: Client, types: set[str], client_id: str) -> set[tuple
     """What a search of each type finds of the client."""
     found: set[tuple[str, str]] = set()
     for type in types:
-        answer = await client.get(type, **{"_id" if type == "Patient" else "patient": client_id}, _count="200")
+        answer = await client.get(f"{type}?{'_id' if type == 'Patient' else 'patient'}={client_id}&_count=200")
         assert answer.status == 200, (type, answer.body)
         found |= set(keys(answer.matches))
     return found

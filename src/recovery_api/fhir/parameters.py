@@ -121,11 +121,12 @@ def _written(known: Iterable[JsonObject], values: Mapping[str, Json]) -> list[Js
             if "part" in one:
                 written.append({"name": one["name"], "part": _written(one["part"], each)})
             else:
-                written.append({"name": one["name"], _slot(one["type"]): each})
+                written.append({"name": one["name"], slot(one["type"]): each})
     return written
 
 
-def _slot(type: str) -> str:
+def slot(type: str) -> str:
+    """The member of a `Parameters.parameter` that holds a value of the type."""
     return "resource" if type == "Resource" or type in definitions().resource_types else f"value{type[0].upper()}{type[1:]}"
 
 
@@ -183,7 +184,7 @@ def _wrong(wanted: Input, value: Json, type: str) -> str:
     if not type and not wanted.is_simple:
         return f"in the body: it is a {wanted.type}"
     if type and wanted.type not in _lineage(type):
-        return f"a {wanted.type} ({_slot(wanted.type)})"
+        return f"a {wanted.type} ({slot(wanted.type)})"
     if wanted.is_simple and not PRIMITIVES[wanted.type].accepts(value):
         return PRIMITIVES[wanted.type].says
     if wanted.codes is not None and value not in wanted.codes:

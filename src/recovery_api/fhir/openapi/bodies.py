@@ -72,9 +72,9 @@ def form_body(schema: JsonObject) -> JsonObject:
     return {"required": False, "content": {FORM: {"schema": schema}}}
 
 
-def operation_body(type: str | None, *, required: bool) -> JsonObject:
-    """The body of an operation: Parameters, or in their place the one resource that it takes."""
-    media: JsonObject = {"schema": ref("Parameters")} if type is None else _media({"oneOf": [ref("Parameters"), ref(type)]}, type)
+def operation_body(schema: str, type: str | None, example: str, *, required: bool) -> JsonObject:
+    """The body of an operation: Parameters of the schema, or in their place the one resource of a type that it takes."""
+    media = _media(ref(schema), example) if type is None else _media({"oneOf": [ref(schema), ref(type)]}, type)
     return {"required": required, "content": {FHIR_JSON: media}}
 
 
