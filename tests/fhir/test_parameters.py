@@ -8,6 +8,7 @@ from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.parameters import Given, given, inputs, parameters
 
+MAYA = {"reference": "Practitioner/maya"}
 PURPOSE = "https://recovery-api.example.org/fhir/ValueSet/emergency-purpose"
 
 
@@ -58,13 +59,13 @@ def test_values_come_from_a_body_by_their_names_in_order() -> None:
         {"name": "many", "valueCode": "a"},
         {"name": "purpose", "valueCode": "BTG"},
         {"name": "many", "valueCode": "b"},
-        {"name": "who", "valueReference": {"reference": "Practitioner/maya"}},
+        {"name": "who", "valueReference": MAYA},
         {"name": "count", "valueInteger": 0},
         {"name": "sure", "valueBoolean": False},
     )
     assert (found.one("why"), found.one("purpose"), found.one("count"), found.one("sure")) == ("so", "BTG", 0, False)
     assert found.all("many") == ("a", "b")
-    assert found.one("who") == {"reference": "Practitioner/maya"}
+    assert found.one("who") == MAYA
     assert (found.one("day"), found.all("day")) == (None, ())
 
 
@@ -152,9 +153,9 @@ def test_a_body_of_another_structure_is_refused(broken: JsonObject) -> None:
 
 def test_the_one_resource_that_goes_in_may_be_the_body() -> None:
     only = inputs({"parameter": [said("resource", "Resource"), said("mode", "code")]})
-    assert given(only, (("mode", "create"),), {"resourceType": "Patient", "name": 7}).one("resource") == {"resourceType": "Patient", "name": 7}
-    wrapped = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": {"resourceType": "Patient", "name": 7}}]}
-    assert given(only, (), wrapped).one("resource")["name"] == 7
+    wrong = {"resourceType": "Patient", "name": 7}
+    assert given(only, (("mode", "create"),), wrong).one("resource") == wrong
+    assert given(only, (), {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": wrong}]}).one("resource") == wrong
     typed = inputs({"parameter": [said("consent", "Consent")]})
     with pytest.raises(BadRequest) as refusal:
         given(typed, (), {"resourceType": "Patient"})
@@ -169,7 +170,7 @@ def test_a_parameter_of_no_type_that_is_known_is_no_definition() -> None:
 
 def test_answers_are_written_by_the_definition() -> None:
     values: dict[str, Any] = {
-        "rule": [{"key": "a", "actor": {"reference": "Practitioner/maya"}}, {"key": "b"}],
+        "rule": [{"key": "a", "actor": MAYA}, {"key": "b"}],
         "note": ["x", "y"],
         "id": "1",
         "task": {"resourceType": "Task"},
@@ -181,7 +182,7 @@ def test_answers_are_written_by_the_definition() -> None:
             {"name": "note", "valueString": "x"},
             {"name": "note", "valueString": "y"},
             {"name": "task", "resource": {"resourceType": "Task"}},
-            {"name": "rule", "part": [{"name": "key", "valueCode": "a"}, {"name": "actor", "valueReference": {"reference": "Practitioner/maya"}}]},
+            {"name": "rule", "part": [{"name": "key", "valueCode": "a"}, {"name": "actor", "valueReference": MAYA}]},
             {"name": "rule", "part": [{"name": "key", "valueCode": "b"}]},
         ],
     }
