@@ -117,7 +117,7 @@ def count_statement(
 ) -> tuple[Statement, list[SqlValue]]:
     """The statement that counts all matches, and its values."""
     shape, values = lifted(query.where)
-    asked = Question("count", visibility.key, query.types, shape, (), None, None, query.behind_horizon, by_type=False)
+    asked = Question("count", visibility.key, query.types, shape, (), None, None, query.behind_horizon, query.by_type)
     statement = statements.get(asked, lambda: _count(query, visibility, statements))
     return statement, statement.values(_named(values, visibility, horizon))
 
@@ -136,6 +136,8 @@ def _count(query: SearchQuery, visibility: Visibility, statements: Statements) -
 
 def _matching(query: SearchQuery, compiler: Compiler) -> list[Clause]:
     where = [compiler.found(hollow(query.where), Scope(resource, query.types))]
+    if query.by_type:
+        where.append(one_of(resource.c.type, query.types))
     if query.behind_horizon:
         where.append(resource.c.last_updated <= bind("horizon", BigInteger()))
     return where
