@@ -20,6 +20,8 @@ from recovery_api.fhir.search.parameters import ParameterTable, custom, shipped
 from recovery_api.fhir.search.parse import condition
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.fhir.search.terminology import CompiledTerminology
+from recovery_api.fhir.shipped import PUBLISHED
+from recovery_api.fhir.shipped import shipped as definitions_of
 from recovery_api.identity.actor import ROLES
 from recovery_api.identity.callers import Callers
 from recovery_api.identity.endpoints import Endpoints
@@ -117,7 +119,10 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         base=settings.fhir_base,
         zone=settings.time_zone,
         emergency_access_ttl=settings.emergency_access_ttl,
-        capability=dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
+        published={
+            "metadata": dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
+            **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)},
+        },
         interactions=served,
     )
 

@@ -81,7 +81,7 @@ async def test_an_operation_in_a_bundle_is_refused(shared: Api) -> None:
 
 async def test_operations_are_told_in_the_capabilities_by_their_canonical_urls(shared: Api) -> None:
     rest = (await shared.as_(None).get("metadata")).json["rest"][0]
-    told = {entry["type"]: {one["name"]: one["definition"] for one in entry["operation"]} for entry in rest["resource"]}
+    told = {entry["type"]: {one["name"]: one["definition"] for one in entry.get("operation", ())} for entry in rest["resource"]}
     assert told["Patient"] == {
         "break-glass": "https://recovery-api.example.org/fhir/OperationDefinition/break-glass",
         "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
@@ -89,6 +89,18 @@ async def test_operations_are_told_in_the_capabilities_by_their_canonical_urls(s
         "validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     }
     assert set(told["Goal"]) == {"meta", "validate"}
+
+
+async def test_the_definitions_can_be_read_by_everybody(shared: Api) -> None:
+    nobody = shared.as_(None)
+    for one in DEFINITIONS:
+        answer = await nobody.get(f"OperationDefinition/{one['id']}")
+        assert (answer.status, answer.json) == (200, one)
+        assert (await nobody.head(f"OperationDefinition/{one['id']}")).status == 200
+    for below in ("/absent", "", "/meta/_history", "/meta/$meta", "/$meta", "/_search"):
+        assert (await nobody.get(f"OperationDefinition{below}")).status == 404
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert (await nobody.request(method, "OperationDefinition/meta")).status == 405
 
 
 # $validate ---------------------------------------------------------------------------------------------------------------

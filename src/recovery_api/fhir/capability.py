@@ -6,8 +6,9 @@ from typing import Any
 from recovery_api.fhir.descriptions import parameter_words
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.search.parameters import ParameterTable, SearchParameter
-from recovery_api.fhir.shipped import shipped
+from recovery_api.fhir.shipped import PUBLISHED, shipped
 
+STRUCTURES = "http://hl7.org/fhir/StructureDefinition"
 HIDDEN_KINDS: Mapping[str, str] = {"words": "string"}
 
 
@@ -46,6 +47,7 @@ def capability(statement: JsonObject, table: ParameterTable, base: str, operatio
             by_type.setdefault(type, []).append(said)
     pointing = _pointing(table)
     served = [_resource(entry, table, pointing, by_type) for entry in rest["resource"]]
+    published = [{"type": type, "profile": f"{STRUCTURES}/{type}", "interaction": [{"code": "read"}]} for type in PUBLISHED]
     system: JsonObject = {"searchParam": [_parameter(one) for one in _common(table)]}
     if everywhere:
         system["operation"] = everywhere
@@ -53,7 +55,7 @@ def capability(statement: JsonObject, table: ParameterTable, base: str, operatio
         **statement,
         "software": {**statement["software"], "version": version("recovery-api")},
         "implementation": {**statement["implementation"], "url": base},
-        "rest": [{**rest, "resource": served, **system}],
+        "rest": [{**rest, "resource": [*served, *published], **system}],
     }
 
 

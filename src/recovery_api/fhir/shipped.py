@@ -5,6 +5,9 @@ import msgspec
 
 from recovery_api.fhir.json import JsonObject
 
+PUBLISHED = ("OperationDefinition",)
+"""The types whose definitions everybody may read here by their id; none of them is stored."""
+
 
 def shipped(type: str) -> list[JsonObject]:
     """The definitions of one type, by their file's name."""

@@ -90,7 +90,7 @@ class Server:
     zone: ZoneInfo
     emergency_access_ttl: int
     """Seconds that an emergency access lasts."""
-    capability: bytes = field(repr=False)
-    """The CapabilityStatement."""
+    published: Mapping[str, bytes] = field(repr=False)
+    """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)
     """The interactions that each served type has."""

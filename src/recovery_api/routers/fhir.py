@@ -5,7 +5,8 @@ It stands beside FastAPI's own routes, because matching one route per resource t
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from recovery_api.fhir.errors import BadRequest, FhirError, Unauthorized
+from recovery_api.fhir.errors import BadRequest, FhirError, NotFound, Unauthorized
+from recovery_api.fhir.shipped import PUBLISHED
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.pipeline import perform
@@ -38,7 +39,7 @@ class FhirEndpoint:
         try:
             headers = dict(scope["headers"])
             path = _path(scope)
-            actor = None if path == "metadata" else await self._identify(_bearer(headers))
+            actor = None if path == "metadata" or path.partition("/")[0] in PUBLISHED else await self._identify(_bearer(headers))
             asked = target(scope["method"], path, self._server.interactions)
             scope["interaction"] = asked.interaction
             query, look = _presentation(pairs(scope["query_string"].decode("latin-1")))
@@ -68,7 +69,7 @@ class FhirEndpoint:
         wishes: Wishes,
     ) -> FhirResult:
         if actor is None:
-            return FhirResult(200, self._server.capability)
+            return self._published(_path(scope))
         method: str = scope["method"]
         form = method == "POST" and asked.interaction.startswith("search")
         content, content_type = b"", None
@@ -79,6 +80,12 @@ class FhirEndpoint:
             query, content = query + _presentation(pairs(content.decode("latin-1")))[0], b""
         request = _request(asked, actor, "POST" if method == "POST" else "GET", query, content, content_type, headers, wishes)
         return await (operate if asked.interaction == "operation" else perform)(self._server, request)
+
+    def _published(self, path: str) -> FhirResult:
+        document = self._server.published.get(path)
+        if document is None:
+            raise NotFound
+        return FhirResult(200, document)
 
 
 def _request(
