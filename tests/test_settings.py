@@ -40,6 +40,7 @@ def test_the_defaults_are_those_of_the_interfaces(folder: Path) -> None:
     assert settings.time_zone.key == "UTC"
     assert settings.token_ttl == 900
     assert settings.notice_file is None
+    assert settings.emergency_access_ttl == 3_600
 
 
 def test_every_setting_has_a_name_of_the_interfaces_and_says_what_it_means() -> None:
@@ -138,6 +139,8 @@ def test_an_unknown_name_stops_the_start(name: str, says: str) -> None:
         ("TOKEN_TTL", "-5"),
         ("TOKEN_TTL", "15m"),
         ("TOKEN_TTL", "86401"),
+        ("EMERGENCY_ACCESS_TTL", "3601"),
+        ("EMERGENCY_ACCESS_TTL", "0"),
         ("TOKEN_TTL", "٣"),
         ("TRUSTED_ISSUERS", "{"),
         ("TRUSTED_ISSUERS", "{}"),

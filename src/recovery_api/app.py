@@ -20,6 +20,8 @@ from recovery_api.fhir.search.parameters import ParameterTable, custom, shipped
 from recovery_api.fhir.search.parse import condition
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.fhir.search.terminology import CompiledTerminology
+from recovery_api.fhir.shipped import PUBLISHED
+from recovery_api.fhir.shipped import shipped as definitions_of
 from recovery_api.identity.actor import ROLES
 from recovery_api.identity.callers import Callers
 from recovery_api.identity.endpoints import Endpoints
@@ -116,7 +118,11 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         new_id=ids,
         base=settings.fhir_base,
         zone=settings.time_zone,
-        capability=dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
+        emergency_access_ttl=settings.emergency_access_ttl,
+        published={
+            "metadata": dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
+            **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)},
+        },
         interactions=served,
     )
 

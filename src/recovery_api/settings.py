@@ -49,6 +49,7 @@ class Settings:
     token_ttl: int
     notice_file: str | None
     """The wording of the redisclosure notice; None: the one that is built in."""
+    emergency_access_ttl: int
 
     @property
     def fhir_base(self) -> str:
@@ -243,4 +244,5 @@ SETTINGS = (
         "NOTICE_FILE", None, _wording, "A text file with the wording of the redisclosure notice (42 CFR 2.32), read at start; without it, "
         "the regulation's long statement.",
     ),
+    Setting("EMERGENCY_ACCESS_TTL", "3600", _seconds(3_600), "Seconds that an emergency (break-glass) access lasts, never more than 3600."),
 )  # fmt: skip

@@ -62,3 +62,13 @@ async def test_what_is_asked_often_reads_no_table_whole(office: Office, database
     for asked in {one.sql: one for one in statements}.values():
         whole = [line.strip() for line in await _plan(office, asked, database_kind) if any(mark in line for mark in WHOLE)]
         assert [line for line in whole if not any(name in line for name in SMALL)] == [], asked.sql
+
+
+@pytest.mark.slow
+async def test_everything_of_a_client_reads_no_table_whole(office: Office, database_kind: Kind) -> None:
+    """Of this few, the parties are hashed at once; of an agency ten times as large, they are looked up."""
+    client, token = office.agency.meeting(0)
+    ask = Ask("GET", f"/fhir/Patient/{population.client_id(client)}/$everything", token)
+    for asked in await _asked(office, ask, 200):
+        whole = [line.strip() for line in await _plan(office, asked, database_kind) if any(mark in line for mark in WHOLE)]
+        assert [line for line in whole if not any(name in line for name in (*SMALL, "party"))] == [], asked.sql

@@ -3,40 +3,49 @@
 Sealed, not only signed: a link says up to which moment the search looks, and that is nobody's business.
 """
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import msgspec
 
 from recovery_api.fhir.errors import BadRequest, Issue
-from recovery_api.interactions.context import FhirRequest
-from recovery_api.interactions.unit import Reading
+from recovery_api.interactions.context import FhirRequest, Server
 
 PARAMETER = "_page"
 
 
-def link(reading: Reading, pairs: Sequence[tuple[str, str]]) -> str:
+class Asking(Protocol):
+    """Whatever answers in pages: a read, or an operation."""
+
+    @property
+    def server(self) -> Server: ...
+
+    @property
+    def request(self) -> FhirRequest: ...
+
+
+def link(asking: Asking, pairs: Sequence[tuple[str, str]]) -> str:
     """The address of the request with these parameters; how the answer is to look (`_format`, `_pretty`) stays."""
-    path, said = _path(reading.request), urlencode((*pairs, *reading.request.look), safe=":,|/$")
-    return f"{reading.server.base}{'/' if path else ''}{path}{'?' if said else ''}{said}"
+    path, said = _path(asking.request), urlencode((*pairs, *asking.request.look), safe=":,|/$")
+    return f"{asking.server.base}{'/' if path else ''}{path}{'?' if said else ''}{said}"
 
 
-def next_link(reading: Reading, content: Any) -> str:
+def next_link(asking: Asking, content: Any) -> str:
     """The link to the page that this content (what JSON can hold) stands for, good for this caller at this address."""
-    return link(reading, [(PARAMETER, reading.server.links.seal(msgspec.json.encode(content), _whose(reading.request)))])
+    return link(asking, [(PARAMETER, asking.server.links.seal(msgspec.json.encode(content), _whose(asking.request)))])
 
 
-def followed(reading: Reading) -> Any:
+def followed(asking: Asking) -> Any:
     """The content of the page link that the request follows; None where it begins anew.
 
     Raises BadRequest for a link with more beside it, and the same for one that was changed, is another caller's, or leads elsewhere.
     """
-    sealed = [value for name, value in reading.request.query if name == PARAMETER]
+    sealed = [value for name, value in asking.request.query if name == PARAMETER]
     if not sealed:
         return None
-    if len(reading.request.query) > 1:
+    if len(asking.request.query) > 1:
         raise BadRequest(Issue("invalid", f"{PARAMETER} stands alone: the link holds all of the search."))
-    content = reading.server.links.unseal(sealed[0], _whose(reading.request))
+    content = asking.server.links.unseal(sealed[0], _whose(asking.request))
     if content is None:
         raise BadRequest(Issue("value", f"{PARAMETER} is not a page link of this caller's for this address; begin the search again."))
     return msgspec.json.decode(content)
@@ -44,7 +53,7 @@ def followed(reading: Reading) -> Any:
 
 def _path(request: FhirRequest) -> str:
     inside = request.type or ("*" if request.compartment else None)
-    last = "_history" if request.interaction.startswith("history") else None
+    last = f"${request.operation}" if request.operation else "_history" if request.interaction.startswith("history") else None
     return "/".join(part for part in (*(request.compartment or ()), inside, request.id, last) if part)
 
 

@@ -42,16 +42,19 @@ class Grants:
     system: Sight = SYSTEM
     """What the server itself sees, to keep rules that no caller may see behind."""
 
-    def rows(self, actor: Actor, now: int) -> Sight:
-        """What the caller's role and relations open, whatever the token's scopes (world.md, decision 23)."""
-        return self._bound(self._interned(actor, ""), actor, now)
+    def rows(self, actor: Actor, now: int, *, reading: bool = False) -> Sight:
+        """What the caller's role and relations open, whatever the token's scopes (world.md, decision 23).
+
+        An emergency opens nothing to a write: it is there for `reading` only (domain.md 3.5).
+        """
+        return self._bound(self._interned(actor, ""), actor, now, emergency=actor.holder if reading else "")
 
     def sight(self, actor: Actor, letter: str, now: int) -> Sight:
         """What role, relations and scopes open together for reading (letter `r`) or searching (letter `s`).
 
         What the role may read and not search (Binary) is seen by the letter `r` where a search leads to it.
         """
-        return self._bound(self._interned(actor, letter), actor, now)
+        return self._bound(self._interned(actor, letter), actor, now, emergency=actor.holder)
 
     def admits(self, actor: Actor, letter: str, resource: JsonObject, client: str) -> bool:
         """Whether the scopes open a letter on this very resource, whose client is `client`: granular scopes included."""
@@ -68,7 +71,7 @@ class Grants:
         """Whether the scopes open a letter on a type only for resources that match a query."""
         return all(condition.query for condition in actor.allows(type, letter))
 
-    def _bound(self, made: Visibility, actor: Actor, now: int) -> Visibility:
+    def _bound(self, made: Visibility, actor: Actor, now: int, *, emergency: str) -> Visibility:
         return Visibility(
             key=made.key,
             rules=made.rules,
@@ -76,6 +79,7 @@ class Grants:
             history=made.history,
             binds={
                 "holder": actor.holder,
+                "emergency": emergency,
                 "organization": actor.organization or "",
                 "client": actor.patient or "",
                 "creator": actor.holder,

@@ -25,6 +25,8 @@ from recovery_api.fhir.search.expression import (
 )
 
 HOLDER, ORGANIZATION, CLIENT, CREATOR, PURPOSE = (Bind(name) for name in ("holder", "organization", "client", "creator", "purpose"))
+EMERGENCY = Bind("emergency")
+"""The caller who reads; nobody, for a write."""
 
 GRACE_DAYS = 7
 """Days after the end of a membership in which a companion finishes her own notes (D12)."""
@@ -62,6 +64,8 @@ consented, consented_person = Consented(), Consented(person=True)
 basis = both(consented_person, OwnBasis())
 recipient_organization = ClientOf(("consent-permit",), ORGANIZATION, qualifiers=(PURPOSE, "*"))
 team_member = either(ClientOf(("treatment-team",), HOLDER, ORGANIZATION), ClientOf(("treatment-organization",), ORGANIZATION))
+emergency_client = ClientOf(("emergency",), EMERGENCY, ORGANIZATION)
+consented_team = both(team_member, consented)
 
 # The client's own record; a RelatedPerson has it as a verified representative or by a consent that names them.
 own_client = Own("client", "=", CLIENT)
@@ -114,17 +118,17 @@ RULES: Mapping[str, Expression] = MappingProxyType(
             both(Not(kind("supervision")), either(managed_client, both(no_client, mine("sender", "recipient")))),
             both(kind("supervision"), either(mine("sender", "recipient"), supervised_staff)),
         ),
-        "consented-team-clients": both(team_member, consented),
-        "consented-team-persons": both(team_member, consented_person),
-        "consented-team-released": both(team_member, consented, disclosed),
+        "consented-team-clients": either(consented_team, emergency_client),
+        "consented-team-persons": either(both(team_member, consented_person), emergency_client),
+        "consented-team-released": both(either(consented_team, both(emergency_client, Not(kind("counseling-note")))), disclosed),
         "consented-team-basis": both(team_member, basis),
-        "consented-team-thread": both(team_member, consented, Not(kind("supervision")), mine("sender", "recipient")),
+        "consented-team-thread": both(consented_team, Not(kind("supervision")), mine("sender", "recipient")),
         "consented-clients": both(recipient_organization, consented),
         "consented-persons": both(recipient_organization, consented_person),
         "consented-released": both(recipient_organization, consented, disclosed_to_systems),
         "consented-basis": both(recipient_organization, basis),
         "managed-groups": Party(("managing-entity",), ORGANIZATION),
-        "team-referrals": both(team_member, consented, mine("requester")),
+        "team-referrals": both(consented_team, mine("requester")),
         "own-referrals": Party(("requester",), ORGANIZATION),
         "own-record": own_record,
         "own-or-permitted": either(own_record, relatives_record),
