@@ -114,7 +114,8 @@ def _link(reading: Reading, pairs: Sequence[Pair]) -> str:
 
 
 def _is_changed(reading: Reading, query: Query, record: Record) -> bool:
-    return bool(query.elements) or query.summary != "false" or not is_whole(reading.server, reading.request.actor, record.type)
+    shaped = bool(record.hidden or query.elements) or query.summary != "false"
+    return shaped or not is_whole(reading.server, reading.request.actor, record.type)
 
 
 def _url(reading: Reading, record: Record) -> str:

@@ -1,11 +1,16 @@
 """What access rules see of a resource's content: its client, class, state, and whom it names."""
+import re
 from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, has_coding, references_at
+from recovery_api.fhir.references import Kind as ReferenceKind
+from recovery_api.fhir.references import parse_reference, references
 from recovery_api.policy.matrix import Kind, Matrix, StateTest
 from recovery_api.policy.project import relations
 from recovery_api.store.records import Facets
+
+_INDEX = re.compile(r"\[\d+\]")
 
 
 def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
@@ -20,7 +25,26 @@ def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
         released=all(_passes(resource, test) for test in matrix.released.get(type, ())),
         parties=tuple(dict.fromkeys(_deciding(_parties(resource, matrix), matrix))),
         relations=relations(resource, zone),
+        links=links(resource, matrix),
     )
+
+
+def links(resource: JsonObject, matrix: Matrix) -> tuple[str, ...]:
+    """What a resource points at and a reader of it may not be able to follow, each "Type/id" once.
+
+    Without the reference that names its client (world.md, decision 5), and without types that are open to everybody.
+    """
+    naming = f"{resource['resourceType']}.{matrix.client.get(resource['resourceType'])}"
+    client = f"Patient/{client_of(resource, matrix)}"
+    found: dict[str, None] = {}
+    for place, holder in references(resource):
+        literal = parse_reference(holder["reference"])
+        if literal is None or literal.kind is not ReferenceKind.LOCAL or literal.type in matrix.open:
+            continue
+        key = f"{literal.type}/{literal.id}"
+        if key != client or _INDEX.sub("", place) != naming:
+            found[key] = None
+    return tuple(found)
 
 
 def _parties(resource: JsonObject, matrix: Matrix) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ Start-up refuses a row that names an unknown role, type or rule, a served type w
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ class Access(NamedTuple):
     rows: str
     writes: tuple[str, ...] = ()
     leaves_out: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    """Top-level elements whose references stay, wherever they lead."""
 
 
 class Kind(NamedTuple):
@@ -43,7 +46,7 @@ class StateTest(NamedTuple):
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Matrix:
     """The access policy as data."""
 
@@ -60,6 +63,16 @@ class Matrix:
     def granted(self, role: str) -> dict[str, str]:
         """The letters that a role may ever use, by type."""
         return {row.type: row.may for row in self.access.values() if row.role == role}
+
+    def open_to(self, role: str) -> frozenset[str]:
+        """The types of which a role may read every resource: that one of them is there is no secret."""
+        return frozenset(row.type for row in self.access.values() if row.role == role and row.rows == "all" and set(row.may) & set("rs"))
+
+    @cached_property
+    def open(self) -> frozenset[str]:
+        """The types that are open to everybody: directory and definitions."""
+        first, *others = map(self.open_to, ROLES)
+        return first.intersection(*others)
 
     def types(self, role: str, letter: str) -> list[str]:
         """The types with which a role may do what the letter says, in the order of the policy file."""
@@ -103,9 +116,8 @@ def _rows(said: Mapping[str, Any]) -> Iterable[Access]:
     for entry in said["access"]:
         for name in entry["types"]:
             for type in said["types"].get(name, (name,)):
-                yield Access(
-                    entry["role"], type, entry["may"], entry["rows"], tuple(entry.get("writes", ())), tuple(entry.get("leaves_out", ()))
-                )
+                lists = (tuple(entry.get(name, ())) for name in ("writes", "leaves_out", "keeps"))
+                yield Access(entry["role"], type, entry["may"], entry["rows"], *lists)
 
 
 def _check(row: Access, served: frozenset[str], write_rules: frozenset[str]) -> None:

@@ -5,7 +5,7 @@ A column that is NULL passes no test.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, Self, TypeAlias, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -47,10 +47,11 @@ from recovery_api.fhir.search.expression import (
     Via,
     param_number,
 )
+from recovery_api.store.follow import kept
 from recovery_api.store.lift import after_prefix, next_place
 from recovery_api.store.position import position
 from recovery_api.store.records import Parameter, Parameters
-from recovery_api.store.statement import Dialect, bind
+from recovery_api.store.statement import Dialect, bind, one_of
 from recovery_api.store.tables import party, relation, resource, search_index
 from recovery_api.store.visibility import Visibility
 
@@ -82,6 +83,19 @@ class Compiler:
         self._parameters = parameters
         self._visibility = visibility
 
+    @property
+    def visibility(self) -> Visibility:
+        """Whose sight it compiles for."""
+        return self._visibility
+
+    def seeing(self, visibility: Visibility) -> Self:
+        """The same for another visibility."""
+        return type(self)(self.dialect, self._parameters, visibility)
+
+    def condition(self, expression: Expression, table: FromClause) -> Clause:
+        """What a rule says of one row of a table of versions."""
+        return self._all(expression, Scope(table, (), single=True, caller=False))
+
     # What may be seen
 
     def visible(self, scope: Scope, *, versions: bool = False) -> Clause:
@@ -96,6 +110,10 @@ class Compiler:
             if expression != Or()
         ]
         return or_(*clauses) if clauses else false()
+
+    def visible_one(self, table: FromClause, types: tuple[str, ...]) -> Clause:
+        """The caller's rule for one row, found by its key."""
+        return self.visible(Scope(table, types, single=True))
 
     def found(self, expression: Expression, scope: Scope, *, versions: bool = False) -> Clause:
         """What the caller asks for, among what they may see."""
@@ -182,7 +200,7 @@ class Compiler:
         row = search_index.alias()
         tests = or_(*(and_(true(), *(_compare(row.c[c], o, v, _TYPES.get(c, Text())) for c, o, v in one.tests)) for one in alternatives))
         probing = scope.single or not alternatives[0].tests
-        found = [self._numbered(row, param), tests]
+        found = [self._numbered(row, param), tests, kept(self, row, alternatives, caller=scope.caller)]
         if not probing:
             found += [*_owned(row, scope), *_filled(row, alternatives)]
         return self._semi(scope.table.c.id, select(row.c.id).where(*found), probing)
@@ -341,12 +359,6 @@ def _of_version(table: FromClause) -> Clause:
 
 def _text(value: str) -> ColumnElement[str]:
     return literal(value, Text, literal_execute=True)
-
-
-def one_of(column: ColumnElement[Any], values: Sequence[str] | Sequence[int]) -> Clause:
-    """The column is one of values that stand in the text of the statement."""
-    literals = [literal(value, column.type, literal_execute=True) for value in values]
-    return column == literals[0] if len(literals) == 1 else column.in_(literals)
 
 
 def _sql_value(value: Value, type_: TypeEngine[Any]) -> ColumnElement[Any]:
