@@ -103,7 +103,8 @@ class Template:
             body = body.replace(placeholder.encode(), name.encode())
         rows = [row._replace(value=swap[row.value]) if row.value in swap else row for row in old.rows]
         parties = tuple((role, holder.replace(COMPANION, companion)) for role, holder in old.facets.parties)
-        return Stored(old.type, id, body, old.facets._replace(client=client, parties=parties), rows)
+        links = tuple(link.replace(ENCOUNTER, encounter) for link in old.facets.links)
+        return Stored(old.type, id, body, old.facets._replace(client=client, parties=parties, links=links), rows)
 
 
 def stored(server: Server, said: JsonObject) -> Stored:

@@ -105,7 +105,8 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
 
     def meets(expression: Expression, resource: JsonObject, binds: Mapping[str, Value]) -> bool:
         del binds
-        return match(expression, View(resource["resourceType"], resource.get("id", ""), extract(resource)), Resources(table, ()))
+        view = View(resource["resourceType"], resource.get("id", ""), extract(resource))
+        return match(expression, view, Resources(table, (), shows_all=True))
 
     server = Server(
         store=store,

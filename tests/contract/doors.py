@@ -65,7 +65,7 @@ def seen(scene: Scene, kind: str) -> set[str]:
 
 
 # one by one ----------------------------------------------------------------------------------------------------------
-def each(request: Callable[[str], Request], good: int = 200) -> Callable[[Scene, str], Awaitable[Answer]]:
+def each(request: Callable[[str], Request], *good: int) -> Callable[[Scene, str], Awaitable[Answer]]:
     """Ask for every resource of the type by itself: it is there, or it is not found."""
 
     async def opens(scene: Scene, kind: str) -> Answer:
@@ -75,8 +75,8 @@ def each(request: Callable[[str], Request], good: int = 200) -> Callable[[Scene,
             status = (await ask(scene.client, request(target))).status
             if status == 403:
                 return 403
-            assert status in (good, 404), f"{request(target)}: {status}"
-            if status == good:
+            assert status in (200, *good, 404), f"{request(target)}: {status}"
+            if status != 404:
                 got.add(target)
         return got
 

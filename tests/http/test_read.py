@@ -79,11 +79,20 @@ async def test_what_was_deleted_is_gone_and_what_never_was_is_not_found(shared: 
 )
 async def test_a_conditional_read_sends_the_body_only_when_it_is_new(shared: Api, headers: dict[str, str], status: int) -> None:
     """L15."""
-    for path in ("Encounter/e-ana-1", "Encounter/e-ana-1/_history/1"):
-        answer = await shared.as_(MAYA).get(path, headers=headers)
+    for path in ("Patient/ana", "Patient/ana/_history/1"):
+        answer = await shared.as_(RUTH).get(path, headers=headers)
         assert answer.status == status
         assert bool(answer.body) == (status == 200)
         assert answer.headers["etag"] == 'W/"1"'
+
+
+async def test_a_copy_that_can_look_different_at_the_same_version_is_always_sent(shared: Api) -> None:
+    for headers in ({"if-none-match": 'W/"1"'}, {"if-modified-since": LOADED_AT}):
+        pointing = await shared.as_(MAYA).get("Encounter/e-ana-1", headers=headers)
+        part = await shared.as_(MAYA).get("Patient/ana", headers=headers)
+        assert (pointing.status, part.status) == (200, 200)
+        assert pointing.json["reasonReference"]
+        assert "identifier" not in part.json
 
 
 async def test_a_condition_tells_nothing_about_what_is_hidden(shared: Api) -> None:

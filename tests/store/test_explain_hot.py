@@ -18,7 +18,10 @@ from tests.statements import Asked
 OBSERVATIONS = 4_000
 WHOLE = ("Seq Scan", "SCAN ", "(type=?)")
 """How a plan says that it reads all of a table, or all resources of a type."""
-SMALL = ("relation", "clock", "stamp_sequence", "json_each", "CONSTANT ROW", "subquery", "anon_", "index_row", "party_row")
+SMALL = (
+    "relation", "clock", "stamp_sequence", "json_each", "CONSTANT ROW", "subquery", "anon_", "index_row", "party_row",
+    "link", "page", "reached", "versions",
+)  # fmt: skip
 """Tables that are small, one row, or no tables."""
 
 

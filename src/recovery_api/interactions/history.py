@@ -6,11 +6,10 @@ from zoneinfo import ZoneInfo
 from recovery_api.fhir.bundle import bundle, history_entry
 from recovery_api.fhir.errors import BadRequest, Issue, NotFound
 from recovery_api.fhir.instants import instant
-from recovery_api.fhir.json import load
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.pages import followed, link, next_link
-from recovery_api.interactions.present import present
+from recovery_api.interactions.present import copied, present
 from recovery_api.interactions.unit import Reading
 from recovery_api.policy.decide import allowed_types
 from recovery_api.store.history import HistoryCursor, HistoryPage, HistoryQuery, read_history
@@ -94,7 +93,11 @@ def _judges(reading: Reading) -> bool:
 async def _judged(reading: Reading, query: HistoryQuery) -> HistoryPage:
     page = await read_history(reading.reader, replace(query, count=MOST))
     grants, actor = reading.server.grants, reading.request.actor
-    seen = [one for one in page.records if one.body is not None and grants.admits(actor, "r", load(one.body), one.client)]
+    seen = [
+        one
+        for one in page.records
+        if one.body is not None and grants.admits(actor, "r", copied(reading.server, actor, one).seen, one.client)
+    ]
     return HistoryPage(seen, len(seen), None)
 
 

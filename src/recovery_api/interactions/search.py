@@ -102,7 +102,8 @@ def _within(reading: Reading, query: Query) -> Expression:
 
 
 def _is_changed(reading: Reading, query: Query, record: Record) -> bool:
-    return bool(query.elements) or query.summary != "false" or not is_whole(reading.server, reading.request.actor, record.type)
+    shaped = bool(record.hidden or query.elements) or query.summary != "false"
+    return shaped or not is_whole(reading.server, reading.request.actor, record.type)
 
 
 def _url(reading: Reading, record: Record) -> str:

@@ -1,9 +1,12 @@
 """What access rules see of a resource's content: its client, class, state, and whom it names."""
+import re
 from typing import cast
 from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, has_coding, references_at
+from recovery_api.fhir.references import Kind as ReferenceKind
+from recovery_api.fhir.references import parse_reference, references
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.policy.consent import consent_rules
 from recovery_api.policy.matrix import Kind, Matrix, StateTest
@@ -13,6 +16,8 @@ from recovery_api.store.records import NEVER, Facets
 
 DATED = frozenset({"DocumentReference", "Encounter", "Observation"})
 """Types that a dataPeriod closes where they do not say when they were."""
+
+_INDEX = re.compile(r"\[\d+\]")
 
 
 def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
@@ -29,7 +34,26 @@ def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
         relations=relations(resource, zone),
         happened=_happened(resource, matrix, zone),
         consent_rules=consent_rules(resource, zone) if type == "Consent" else None,
+        links=links(resource, matrix),
     )
+
+
+def links(resource: JsonObject, matrix: Matrix) -> tuple[str, ...]:
+    """What a resource points at and a reader of it may not be able to follow, each "Type/id" once.
+
+    Without the reference that names its client (world.md, decision 5), and without types that are open to everybody.
+    """
+    naming = f"{resource['resourceType']}.{matrix.client.get(resource['resourceType'])}"
+    client = f"Patient/{client_of(resource, matrix)}"
+    found: dict[str, None] = {}
+    for place, holder in references(resource):
+        literal = parse_reference(holder["reference"])
+        if literal is None or literal.kind is not ReferenceKind.LOCAL or literal.type in matrix.open:
+            continue
+        key = f"{literal.type}/{literal.id}"
+        if key != client or _INDEX.sub("", place) != naming:
+            found[key] = None
+    return tuple(found)
 
 
 def _parties(resource: JsonObject, matrix: Matrix) -> list[tuple[str, str]]:

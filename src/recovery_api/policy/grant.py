@@ -77,6 +77,9 @@ class Grants:
             rules=made.rules,
             unseen=made.unseen,
             history=made.history,
+            open=made.open,
+            bare=made.bare,
+            reach=made.reach,
             binds={
                 "holder": actor.holder,
                 "emergency": emergency,
@@ -101,6 +104,7 @@ class Grants:
         rules: dict[str, Expression] = {}
         history: dict[str, Expression] = {}
         unseen: dict[str, frozenset[str]] = {}
+        bare: set[str] = set()
         for (role, type), row in self._matrix.access.items():
             if role != actor.role or not set(row.may) & {"r", "s"}:
                 continue
@@ -112,11 +116,20 @@ class Grants:
                     history[type] = both(rule, self._scoped(type, [condition for condition in conditions if not condition.query]))
             else:
                 rules[type] = rule
+            bare |= self._reading(type, row.keeps)
             if row.leaves_out:
                 unseen[type] = self._left_out(type, row.leaves_out)
             elif type == "Group":
                 unseen[type] = frozenset({"Group.member"})
-        return Visibility(key=key, rules=MappingProxyType(rules), unseen=MappingProxyType(unseen), history=MappingProxyType(history))
+        return Visibility(
+            key=key,
+            rules=MappingProxyType(rules),
+            unseen=MappingProxyType(unseen),
+            history=MappingProxyType(history),
+            open=self._matrix.open_to(actor.role),
+            bare=frozenset(bare),
+            reach=self._interned(actor, "") if letter else None,
+        )
 
     def _scoped(self, type: str, conditions: Sequence[Condition]) -> Expression:
         return either(*(self._condition(type, condition) for condition in conditions)) if conditions else NOTHING
@@ -132,10 +145,13 @@ class Grants:
             return NOTHING
 
     def _left_out(self, type: str, elements: Sequence[str]) -> frozenset[str]:
-        words = {f"{type}._text", f"{type}._content"}
-        return frozenset(words) | {
+        return frozenset({f"{type}._text", f"{type}._content"}) | self._reading(type, elements)
+
+    def _reading(self, type: str, elements: Sequence[str]) -> frozenset[str]:
+        """The parameters that read one of the elements."""
+        return frozenset(
             parameter.name
             for parameter in self._parameters[type].values()
             if any(f"{type}.{element}" in parameter.expression for element in elements)
-        }
+        )
 

@@ -6,6 +6,7 @@ row twice.
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ class Access(NamedTuple):
     rows: str
     writes: tuple[str, ...] = ()
     leaves_out: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    """Top-level elements whose references stay, wherever they lead."""
 
 
 class Kind(NamedTuple):
@@ -46,7 +49,7 @@ class StateTest(NamedTuple):
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Matrix:
     """The access policy as data."""
 
@@ -71,6 +74,16 @@ class Matrix:
             if holder == role and type:
                 letters[type] = "".join(dict.fromkeys(letters.get(type, "") + needs))
         return letters
+
+    def open_to(self, role: str) -> frozenset[str]:
+        """The types of which a role may read every resource: that one of them is there is no secret."""
+        return frozenset(row.type for row in self.access.values() if row.role == role and row.rows == "all" and set(row.may) & set("rs"))
+
+    @cached_property
+    def open(self) -> frozenset[str]:
+        """The types that are open to everybody: directory and definitions."""
+        first, *others = map(self.open_to, ROLES)
+        return first.intersection(*others)
 
     def types(self, role: str, letter: str) -> list[str]:
         """The types with which a role may do what the letter says, in the order of the policy file."""
@@ -116,9 +129,8 @@ def _rows(said: Mapping[str, Any]) -> Iterable[Access]:
     for entry in said["access"]:
         for name in entry["types"]:
             for type in said["types"].get(name, (name,)):
-                yield Access(
-                    entry["role"], type, entry["may"], entry["rows"], tuple(entry.get("writes", ())), tuple(entry.get("leaves_out", ()))
-                )
+                lists = (tuple(entry.get(name, ())) for name in ("writes", "leaves_out", "keeps"))
+                yield Access(entry["role"], type, entry["may"], entry["rows"], *lists)
 
 
 def _check(row: Access, served: frozenset[str], write_rules: frozenset[str]) -> None:

@@ -5,7 +5,7 @@ A column that is NULL passes no test.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, Self, TypeAlias, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -40,6 +40,7 @@ from recovery_api.fhir.search.expression import (
     Expression,
     Has,
     Not,
+    NothingDenied,
     Or,
     Own,
     OwnBasis,
@@ -51,15 +52,16 @@ from recovery_api.fhir.search.expression import (
     param_number,
 )
 from recovery_api.store.consented import Consents
+from recovery_api.store.follow import kept
 from recovery_api.store.lift import after_prefix, next_place
 from recovery_api.store.position import position
 from recovery_api.store.records import Parameter, Parameters
-from recovery_api.store.statement import Dialect, bind
+from recovery_api.store.related import looks_further, named_in, of_version, related, standing_now
+from recovery_api.store.statement import Dialect, one_of, sql_value
 from recovery_api.store.tables import party, relation, resource, search_index
 from recovery_api.store.visibility import Visibility
 
 Clause: TypeAlias = ColumnElement[bool]
-DAY = 86_400_000_000
 _TYPES: dict[str, TypeEngine[Any]] = {"low": Double(), "high": Double(), "last_updated": BigInteger(), "released": Boolean()}
 
 
@@ -92,6 +94,19 @@ class Compiler:
         self._parameters = parameters
         self._visibility = visibility
 
+    @property
+    def visibility(self) -> Visibility:
+        """Whose sight it compiles for."""
+        return self._visibility
+
+    def seeing(self, visibility: Visibility) -> Self:
+        """The same for another visibility."""
+        return type(self)(self.dialect, self._parameters, visibility)
+
+    def condition(self, expression: Expression, table: FromClause) -> Clause:
+        """What a rule says of one row of a table of versions."""
+        return self._all(expression, Scope(table, (), single=True, caller=False))
+
     # What may be seen
 
     def visible(self, scope: Scope, *, versions: bool = False) -> Clause:
@@ -107,6 +122,10 @@ class Compiler:
         ]
         return or_(*clauses) if clauses else false()
 
+    def visible_one(self, table: FromClause, types: tuple[str, ...]) -> Clause:
+        """The caller's rule for one row, found by its key."""
+        return self.visible(Scope(table, types, single=True))
+
     def found(self, expression: Expression, scope: Scope, *, versions: bool = False) -> Clause:
         """What the caller asks for, among what they may see."""
         client = self.client(expression)
@@ -118,7 +137,7 @@ class Compiler:
         """The one client that the expression asks for, if it does."""
         for part in _parts(expression):
             if isinstance(part, Own) and part.column == "client" and part.comparison == "=":
-                return cast("ColumnElement[str]", _sql_value(part.value, Text()))
+                return cast("ColumnElement[str]", sql_value(part.value, Text()))
         return None
 
     def few_clients(self, expression: Expression, types: tuple[str, ...]) -> bool:
@@ -135,7 +154,7 @@ class Compiler:
         if len(rules) == 1:
             for part in _parts(rules.pop()):
                 if isinstance(part, ClientOf):
-                    return self._related(part)
+                    return related(part)
         return None
 
     # Conditions
@@ -165,17 +184,19 @@ class Compiler:
             case ClientOf():
                 return self._client_of(expression, scope)
             case Party(roles, holder):
-                return self._party(roles, party.c.holder == _sql_value(holder, Text()), scope)
+                return named_in(roles, party.c.holder == sql_value(holder, Text()), scope.table)
             case PartyIn(roles, kinds, holder):
-                held = select(relation.c.client).where(*self._now(kinds, holder))
-                return self._party(roles, party.c.holder.in_(held), scope)
+                held = select(relation.c.client).where(*standing_now(kinds, holder))
+                return named_in(roles, party.c.holder.in_(held), scope.table)
             case Via(role):
                 return self._via(role, scope)
             case Consented(person, recipient):
-                named = None if recipient is None else _sql_value(recipient, Text())
+                named = None if recipient is None else sql_value(recipient, Text())
                 return Consents(scope.table, scope.types, scope.client, person=person, recipient=named).permitted()
             case DeniedInPerson():
                 return Consents(scope.table, scope.types, scope.client).denied_in_person()
+            case NothingDenied():
+                return Consents(scope.table, scope.types, scope.client).nothing_denied()
             case OwnBasis():
                 return Consents(scope.table, scope.types).basis()
             case _:
@@ -207,7 +228,7 @@ class Compiler:
         row = search_index.alias()
         tests = or_(*(and_(true(), *(_compare(row.c[c], o, v, _TYPES.get(c, Text())) for c, o, v in one.tests)) for one in alternatives))
         probing = scope.single or not alternatives[0].tests
-        found = [self._numbered(row, param), tests]
+        found = [self._numbered(row, param), tests, kept(self, row, alternatives, caller=scope.caller)]
         if not probing:
             found += [*_owned(row, scope), *_filled(row, alternatives)]
         return self._semi(scope.table.c.id, select(row.c.id).where(*found), probing)
@@ -281,40 +302,17 @@ class Compiler:
 
     # Policy
 
-    def _now(self, kinds: Sequence[str], holder: Value, grace: int = 0) -> list[Clause]:
-        now = bind("now", BigInteger())
-        ends = relation.c.ends > now - literal(grace * DAY, BigInteger, literal_execute=True) if grace else relation.c.ends > now
-        return [
-            relation.c.holder == _sql_value(holder, Text()),
-            one_of(relation.c.kind, kinds),
-            relation.c.starts <= now,
-            ends,
-        ]
-
     def _client_of(self, node: ClientOf, scope: Scope) -> Clause:
-        related = self._related(node)
+        clients = related(node)
         if scope.client is not None:
-            return exists(related.with_only_columns(literal_column("1", Integer)).where(relation.c.client == scope.client))
-        return self._semi(scope.table.c.client, related, scope.single)
-
-    def _related(self, node: ClientOf) -> Select[str]:
-        """The clients who stand in the relation now."""
-        where = self._now(node.kinds, node.holder, node.grace)
-        if node.organization is not None:
-            where.append(relation.c.organization == _sql_value(node.organization, Text()))
-        if node.qualifiers:
-            where.append(or_(*(relation.c.qualifier == _sql_value(value, Text()) for value in node.qualifiers)))
-        return select(relation.c.client).where(*where)
-
-    def _party(self, roles: Sequence[str], holder: Clause, scope: Scope) -> Clause:
-        where = (*_of_version(party, scope.table), one_of(party.c.role, roles), holder)
-        return exists(select(literal_column("1", Integer)).where(*where))
+            return exists(clients.with_only_columns(literal_column("1", Integer)).where(relation.c.client == scope.client))
+        return self._semi(scope.table.c.client, clients, scope.single)
 
     def _via(self, role: str, scope: Scope) -> Clause:
         named, target = party.alias(), resource.alias()
-        readable = tuple(type_ for type_, rule in self._visibility.rules.items() if not _looks_further(rule))
+        readable = tuple(type_ for type_, rule in self._visibility.rules.items() if not looks_further(rule))
         where = [
-            *_of_version(named, scope.table),
+            *of_version(named, scope.table),
             one_of(named.c.role, (role,)),
             target.c.type == named.c.holder_type,
             target.c.id == named.c.holder_id,
@@ -354,41 +352,12 @@ def _filled(row: FromClause, alternatives: Sequence[Row]) -> list[Clause]:
     return clauses
 
 
-def _looks_further(rule: Expression) -> bool:
-    """The rule itself looks at what the resource points at: one step is enough."""
-    match rule:
-        case And(parts) | Or(parts):
-            return any(map(_looks_further, parts))
-        case Not(part):
-            return _looks_further(part)
-        case Via():
-            return True
-        case _:
-            return False
-
-
-def _of_version(named: FromClause, table: FromClause) -> tuple[Clause, ...]:
-    return named.c.id == table.c.id, named.c.type == table.c.type, named.c.version == table.c.version
-
-
 def _text(value: str) -> ColumnElement[str]:
     return literal(value, Text, literal_execute=True)
 
 
-def one_of(column: ColumnElement[Any], values: Sequence[str] | Sequence[int]) -> Clause:
-    """The column is one of values that stand in the text of the statement."""
-    literals = [literal(value, column.type, literal_execute=True) for value in values]
-    return column == literals[0] if len(literals) == 1 else column.in_(literals)
-
-
-def _sql_value(value: Value, type_: TypeEngine[Any]) -> ColumnElement[Any]:
-    if isinstance(value, Bind):
-        return bind(value.name, type_)
-    return literal(value, type_, literal_execute=True)
-
-
 def _compare(column: ColumnElement[Any], comparison: Comparison, value: Value, type_: TypeEngine[Any]) -> Clause:
-    operand = _sql_value(value, type_)
+    operand = sql_value(value, type_)
     match comparison:
         case "=":
             return column == operand
@@ -413,6 +382,6 @@ def _compare(column: ColumnElement[Any], comparison: Comparison, value: Value, t
 def _starts_with(column: ColumnElement[Any], value: Value) -> Clause:
     if value == "":
         return column.is_not(None)
-    start = _sql_value(value, Text())
+    start = sql_value(value, Text())
     end = Bind(next_place(value.name)) if isinstance(value, Bind) else after_prefix(str(value))
-    return and_(column >= start, column < _sql_value(end, Text()))
+    return and_(column >= start, column < sql_value(end, Text()))

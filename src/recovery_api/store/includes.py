@@ -6,11 +6,12 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Integer, Select, Text, and_, case, literal_column, or_, select, tuple_, union_all
 
 from recovery_api.fhir.search.expression import param_number
-from recovery_api.store.compile import Compiler, Scope, one_of
+from recovery_api.store.compile import Compiler, Scope
 from recovery_api.store.connected import Connected
+from recovery_api.store.follow import linked, record_columns
 from recovery_api.store.records import Record
-from recovery_api.store.search import COLUMNS, Include, SearchQuery
-from recovery_api.store.statement import SqlValue, Statement, in_list, text_list
+from recovery_api.store.search import Include, SearchQuery
+from recovery_api.store.statement import SqlValue, Statement, in_list, one_of, text_list
 from recovery_api.store.tables import resource, search_index
 
 Part: TypeAlias = Select[*tuple[Any, ...]]
@@ -70,7 +71,8 @@ def _build(reader: Connected, includes: tuple[Include, ...], types: tuple[str, .
     if not parts:
         return Statement("", ())
     limited = [part.limit(literal_column(str(MAX_INCLUDED + 1), Integer)).subquery() for part in parts]
-    return reader.statements.compiled(union_all(*(select(part) for part in limited)))
+    together = union_all(*(select(part) for part in limited)).subquery("reached")
+    return reader.statements.compiled(select(*record_columns(compiler, together, known)))
 
 
 def _aims_at(include: Include, type_: str) -> bool:
@@ -137,4 +139,4 @@ def _listed(column: ColumnElement[str], type_: str, compiler: Compiler) -> Colum
 
 
 def _reached(where: ColumnElement[bool], types: tuple[str, ...], compiler: Compiler) -> Part:
-    return select(*COLUMNS).where(where, compiler.visible(Scope(resource, types)))
+    return select(*linked(resource)).where(where, compiler.visible(Scope(resource, types)))

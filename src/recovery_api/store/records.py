@@ -24,11 +24,17 @@ class Record(NamedTuple):
     raised: int
     """Bits of the labels that were sent or raised by hand, whatever the content says."""
     body: bytes | None
+    hidden: str | None = None
+    """What it points at and the caller may not follow, "Type/id" with spaces between; None: nothing that could ever be hidden."""
 
     @property
     def reference(self) -> str:
         """The relative literal reference, "Type/id"."""
         return f"{self.type}/{self.id}"
+
+
+STORED: Final = tuple(name for name in Record._fields if name != "hidden")
+"""The fields of a Record that stand in columns."""
 
 
 class Relation(NamedTuple):
@@ -125,6 +131,15 @@ class Parameter(Protocol):
     @property
     def rows(self) -> tuple[str, ...]:
         """The names ("Type.code") whose index rows together are the parameter's."""
+        ...
+
+    @property
+    def names_client(self) -> bool:
+        """A reference that is, or holds, the one that names the resource's client."""
+        ...
+
+    def aim(self, modifier: str, /) -> str:
+        """The column ("value" or "value2", with its system) that says to which reference an index row belongs; '' for none."""
         ...
 
 

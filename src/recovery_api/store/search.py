@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, case, false, func, literal_column, or_, select
 
-from recovery_api.fhir.search.expression import EVERYTHING, Expression
-from recovery_api.store.compile import Clause, Compiler, Scope, one_of
+from recovery_api.fhir.search.expression import EVERYTHING, Expression, Row
+from recovery_api.store.compile import Clause, Compiler, Scope
+from recovery_api.store.follow import kept, linked, record_columns
 from recovery_api.store.lift import hollow, lifted
 from recovery_api.store.records import Record
-from recovery_api.store.statement import SqlValue, Statement, bind
+from recovery_api.store.statement import SqlValue, Statement, bind, one_of
 from recovery_api.store.statements import Statements, last_stamp
 from recovery_api.store.tables import resource, search_index
 from recovery_api.store.visibility import Visibility
 
 COMMON_COUNTS = frozenset({1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
-COLUMNS = [resource.c[name] for name in Record._fields]
 
 
 class SortKey(NamedTuple):
@@ -150,19 +150,29 @@ def _page(asked: Question, query: SearchQuery, visibility: Visibility, statement
     if asked.after is not None:
         where += [resource.c.created <= bind("snapshot", BigInteger()), _after(keys, asked)]
     labelled = [value.label(f"sort{place}") for place, (value, _) in enumerate(keys)]
-    page: Select[*tuple[Any, ...]] = select(*COLUMNS, *labelled).where(*where)
+    found: Select[*tuple[Any, ...]] = select(*linked(resource), *labelled).where(*where)
+    page = _ordered(asked, found, keys, _last_key(query, compiler), resource.c.type)
+    inner = page.limit(_limit(asked.limit)).subquery("page")
+    outer = select(*record_columns(compiler, inner, asked.types), *(inner.c[f"sort{place}"] for place in range(len(keys))))
     if asked.after is None:
-        page = page.add_columns(last_stamp(statements.dialect).scalar_subquery())
+        outer = outer.add_columns(last_stamp(statements.dialect).scalar_subquery())
+    return statements.compiled(_ordered(asked, outer, keys, inner.c.id, inner.c.type))
+
+
+def _ordered(
+    asked: Question,
+    found: Select[*tuple[Any, ...]],
+    keys: Sequence[tuple[ColumnElement[Any], bool]],
+    last_key: ColumnElement[str],
+    type_: ColumnElement[str],
+) -> Select[*tuple[Any, ...]]:
     for place, (value, descending) in enumerate(keys):
         chosen = literal_column(f"sort{place}", value.type)  # by its name: SQLite would work it out twice
-        page = page.order_by(chosen.desc().nulls_last() if descending else chosen.asc().nulls_last())
+        found = found.order_by(chosen.desc().nulls_last() if descending else chosen.asc().nulls_last())
     if asked.by_type:
-        page = page.order_by(_place(resource.c.type).asc(), resource.c.id.asc())
-        return statements.compiled(page.limit(_limit(asked.limit)))
-    page = page.order_by(_last_key(query, compiler).desc())
-    if len(asked.types) > 1:
-        page = page.order_by(resource.c.type.desc())
-    return statements.compiled(page.limit(_limit(asked.limit)))
+        return found.order_by(_place(type_).asc(), last_key.asc())
+    found = found.order_by(last_key.desc())
+    return found.order_by(type_.desc()) if len(asked.types) > 1 else found
 
 
 def _last_key(query: SearchQuery, compiler: Compiler) -> ColumnElement[str]:
@@ -193,7 +203,8 @@ def _sort_value(key: SortKey, compiler: Compiler, visibility: Visibility) -> tup
     row = search_index.alias()
     column = row.c.low if parameter.kind in ("date", "number", "quantity") else row.c.value
     best = func.max(column, type_=column.type) if key.descending else func.min(column, type_=column.type)
-    found = select(best).where(row.c.id == resource.c.id, one_of(row.c.param, compiler.numbers(key.param)))
+    shown = kept(compiler, row, (Row(key.param),), caller=True)
+    found = select(best).where(row.c.id == resource.c.id, one_of(row.c.param, compiler.numbers(key.param)), shown)
     return found.scalar_subquery(), key.descending
 
 

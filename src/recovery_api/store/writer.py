@@ -12,10 +12,10 @@ from recovery_api.fhir.search.expression import IndexRow, param_number
 from recovery_api.store import consents, writes
 from recovery_api.store.compile import Compiler, Scope
 from recovery_api.store.engine import Connection
+from recovery_api.store.follow import record_columns
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Facets, Record, Relation
 from recovery_api.store.relations import project
-from recovery_api.store.search import COLUMNS
 from recovery_api.store.statement import Statement, bind
 from recovery_api.store.statements import Statements
 from recovery_api.store.tables import claim, clock, resource
@@ -107,7 +107,7 @@ class Writer(Reader):
     def _locking(self, type_: str) -> Statement:
         compiler = Compiler(self.statements.dialect, self.statements.parameters, self.visibility)
         visible = compiler.visible(Scope(resource, (type_,), single=True))
-        found = select(*COLUMNS).where(visible, resource.c.id == bind("id", Text()))
+        found = select(*record_columns(compiler, resource, (type_,))).where(visible, resource.c.id == bind("id", Text()))
         return self.statements.compiled(found.with_for_update(of=resource))
 
     async def claim(self, key: str) -> bool:

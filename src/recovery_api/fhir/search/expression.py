@@ -14,6 +14,9 @@ token      system, value = code. No system: system is ''. boolean: value 'true'/
 string     value = normalised (case and accents folded, white space collapsed), value2 = exact text.
 reference  system = target type, value = target id; to elsewhere: system '', value = absolute URL; canonical: system '',
            value = URL, value2 = version. `:identifier` rows ("Type.code:identifier"): as a token.
+           A row exists for a caller only while they may follow the local reference that it comes from. A row that belongs to a
+           reference beside it says so in system2 = target type, value2 = target id: an `:identifier` row, and a token or date
+           of an element that goes with a reference in it (`fhir/dropping.py`), as "DocumentReference.relation" does.
 uri        value = the URI.
 date       low, high = seconds since the epoch, low inclusive, high exclusive end of the implicit range; open ends are
            -inf and +inf stored as -1e18 and 1e18.
@@ -185,12 +188,17 @@ class DeniedInPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingDenied:
+    """No Consent of the resource's client closes anything to anybody."""
+
+
+@dataclass(frozen=True, slots=True)
 class OwnBasis:
     """The resource is a Consent by which something is open to the caller now."""
 
 
 Expression: TypeAlias = (
-    And | Or | Not | Row | Own | Chain | Has | ClientOf | Party | PartyIn | Via | Consented | DeniedInPerson | OwnBasis
+    And | Or | Not | Row | Own | Chain | Has | ClientOf | Party | PartyIn | Via | Consented | DeniedInPerson | NothingDenied | OwnBasis
 )
 
 EVERYTHING: Expression = And()
