@@ -47,11 +47,10 @@ CLINICAL_DATE: Mapping[str, str] = MappingProxyType(
         "NutritionOrder": "datetime",
         "QuestionnaireResponse": "authored",
         "ServiceRequest": "authored",
-        "Specimen": "collected",
         "Task": "authored-on",
     }
 )  # fmt: skip
-"""The search parameter that holds a type's clinical date. What has none is of every time."""
+"""The search parameter that holds a type's clinical date. What has none is of every time, and a Specimen, whose date goes with its collector."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    exists,
     false,
     func,
     literal,
@@ -52,6 +51,7 @@ from recovery_api.fhir.search.expression import (
     param_number,
 )
 from recovery_api.store.consented import Consents
+from recovery_api.store.existing import existing
 from recovery_api.store.follow import kept
 from recovery_api.store.lift import after_prefix, next_place
 from recovery_api.store.position import position
@@ -254,7 +254,7 @@ class Compiler:
         if not probing:
             return element.in_(found)
         [column] = found.selected_columns
-        return exists(found.with_only_columns(literal_column("1", Integer)).where(column == element))
+        return existing(found.with_only_columns(literal_column("1", Integer)).where(column == element))
 
     def _chain(self, param: str, targets: Sequence[tuple[str, Expression]], scope: Scope) -> Clause:
         if scope.caller and self._visibility.hides(param):
@@ -305,7 +305,7 @@ class Compiler:
     def _client_of(self, node: ClientOf, scope: Scope) -> Clause:
         clients = related(node)
         if scope.client is not None:
-            return exists(clients.with_only_columns(literal_column("1", Integer)).where(relation.c.client == scope.client))
+            return existing(clients.with_only_columns(literal_column("1", Integer)).where(relation.c.client == scope.client))
         return self._semi(scope.table.c.client, clients, scope.single)
 
     def _via(self, role: str, scope: Scope) -> Clause:
@@ -319,7 +319,7 @@ class Compiler:
         ]
         if not self._visibility.complete:
             where.append(self.visible(Scope(target, readable, single=True, caller=False)))
-        return exists(select(literal_column("1", Integer)).where(*where).correlate_except(named, target))
+        return existing(select(literal_column("1", Integer)).where(*where).correlate_except(named, target))
 
 
 def _parts(expression: Expression) -> tuple[Expression, ...]:

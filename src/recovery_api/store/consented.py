@@ -13,7 +13,6 @@ from sqlalchemy import (
     Text,
     and_,
     case,
-    exists,
     func,
     literal,
     literal_column,
@@ -25,6 +24,7 @@ from sqlalchemy import (
 
 from recovery_api.fhir.labels import SENSITIVE, bit
 from recovery_api.fhir.search.expression import param_number
+from recovery_api.store.existing import existing
 from recovery_api.store.position import position
 from recovery_api.store.statement import bind
 from recovery_api.store.tables import consent_rule, history, relation, resource, search_index
@@ -103,7 +103,7 @@ class Consents:
         )
         where = [*self._applies(deny, "deny"), named(deny), exception.c.consent.is_(None)]
         found = select(_ONE).select_from(deny.outerjoin(exception, excepted)).where(*where)
-        denied = exists(found.correlate_except(deny, exception))
+        denied = existing(found.correlate_except(deny, exception))
         if self._client is None:
             return denied
         known = consent_rule.alias()  # asked once for all of the client's resources, and mostly answered with no
@@ -179,7 +179,7 @@ class Consents:
 
 
 def _exists(found: FromClause, where: Sequence[Clause]) -> Clause:
-    return exists(select(_ONE).where(*where).correlate_except(found))
+    return existing(select(_ONE).where(*where).correlate_except(found))
 
 
 def _in_force(rule: FromClause) -> list[Clause]:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     and_,
     case,
     column,
-    exists,
     false,
     func,
     literal,
@@ -43,6 +42,7 @@ from recovery_api.fhir.search.expression import (
     both,
     either,
 )
+from recovery_api.store.existing import existing
 from recovery_api.store.position import position
 from recovery_api.store.records import STORED, Parameter
 from recovery_api.store.statement import Dialect, one_of
@@ -141,7 +141,7 @@ def _leads_to_something(compiler: Compiling, type_: ColumnElement[str], id_: Col
         return false()
     table = resource.alias()
     seen = compiler.seeing(reached).visible_one(table, known)
-    return exists(select(_ONE).where(table.c.type == type_, table.c.id == id_, seen).correlate_except(table))
+    return existing(select(_ONE).where(table.c.type == type_, table.c.id == id_, seen).correlate_except(table))
 
 
 # What the statement that finds a record can say at once
@@ -174,7 +174,7 @@ def _opened_at_once(
         same = [table.c.client == source.c.client] if of_client & known else []
         here = [and_(one_of(table.c.type, names), there.condition(local, table)) for local, names in locals_.items()]
         opened.append(and_(*same, *asked, or_(*here)))
-    return exists(select(_ONE).where(table.c.type == type_, table.c.id == id_, or_(*opened)).correlate_except(table))
+    return existing(select(_ONE).where(table.c.type == type_, table.c.id == id_, or_(*opened)).correlate_except(table))
 
 
 def _parts(expression: Expression) -> tuple[Expression, ...]:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, exists, literal, literal_column, or_, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, or_, select
 
 from recovery_api.fhir.search.expression import And, ClientOf, Expression, Not, Or, Value, Via
+from recovery_api.store.existing import existing
 from recovery_api.store.statement import bind, one_of, sql_value
 from recovery_api.store.tables import party, relation
 
@@ -38,7 +39,7 @@ def related(node: ClientOf) -> Select[str]:
 def named_in(roles: Sequence[str], holder: Clause, table: FromClause) -> Clause:
     """The version names a holder, for whom the clause over `party` holds, in one of the roles."""
     where = (*of_version(party, table), one_of(party.c.role, roles), holder)
-    return exists(select(literal_column("1", Integer)).where(*where))
+    return existing(select(literal_column("1", Integer)).where(*where))
 
 
 def of_version(named: FromClause, table: FromClause) -> tuple[Clause, ...]:
