@@ -228,6 +228,12 @@ async def test_a_new_client_of_nobody_has_nothing_for_anybody_else(api: Api) -> 
         assert (await api.as_(caller).get(PATH.format(id))).status == 404
 
 
+async def test_without_consent_a_clinician_gets_neither_the_patient_nor_everything(shared: Api) -> None:
+    """Scenario 20 of domain.md 8."""
+    chen = shared.as_(CHEN)
+    assert [(await chen.get(path)).status for path in ("Patient/eve", PATH.format("eve"))] == [404, 404]
+
+
 async def test_a_page_costs_two_statements(shared: Api) -> None:
     maya = shared.as_(MAYA)
     await maya.get(PATH.format("ana"))

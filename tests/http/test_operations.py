@@ -1,4 +1,6 @@
 """What holds of every operation: where it stands, how it is asked for, who may; and what has no other page: $validate and $meta."""
+from dataclasses import replace
+
 import pytest
 
 from recovery_api.fhir import capability
@@ -43,6 +45,15 @@ def test_an_operation_without_rights_or_rights_without_operation_stop_the_start(
     monkeypatch.setattr(capability, "operations", lambda: definitions)
     with pytest.raises(PolicyError, match=word):
         matrix.load(SERVED, RULES)
+
+
+def test_what_an_operation_needs_is_among_what_a_role_may_be_granted() -> None:
+    policy = matrix.load(SERVED, RULES)
+    rights = {("auditor", "more", "Goal"): "u", ("auditor", "other", "Consent"): "ru", ("auditor", "all", ""): "u"}
+    more = replace(policy, operations=rights)
+    assert policy.granted("auditor").get("Goal") is None
+    assert (more.granted("auditor")["Goal"], more.granted("auditor")["Consent"]) == ("u", "rsu")
+    assert "" not in more.granted("auditor")
 
 
 @pytest.mark.parametrize(

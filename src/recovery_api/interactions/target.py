@@ -30,6 +30,7 @@ _SYSTEM: Mapping[tuple[str, str], str] = {
     ("GET", "_history"): "history-system",
     ("GET", "metadata"): "capabilities",
 }
+_UNSTORED = frozenset({"metadata", *PUBLISHED})
 _TYPE: Mapping[tuple[str, str], str] = {
     ("GET", ""): "search-type",
     ("POST", ""): "create",
@@ -56,7 +57,7 @@ def target(method: str, path: str, types: Collection[str]) -> Target:
     if method == "HEAD":
         method = "GET"
     first, *rest = path.rstrip("/").split("/")
-    if not first or first[0] in "_$" or first in ("metadata", *PUBLISHED):
+    if not first or first[0] in "_$" or first in _UNSTORED:
         return _on_system(method, first, rest)
     if first not in types:
         raise NotFound(Issue("not-supported", f"{first[:64]} is not a resource type that this server serves."))

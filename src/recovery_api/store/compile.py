@@ -15,6 +15,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    SelectBase,
     Text,
     and_,
     false,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -39,7 +41,7 @@ from recovery_api.fhir.search.expression import (
     Expression,
     Has,
     Not,
-    NothingDenied,
+    NothingDeniedInPerson,
     Or,
     Own,
     OwnBasis,
@@ -48,6 +50,7 @@ from recovery_api.fhir.search.expression import (
     Row,
     Value,
     Via,
+    openings,
     param_number,
 )
 from recovery_api.store.consented import Consents
@@ -72,7 +75,7 @@ class Scope(NamedTuple):
     types: tuple[str, ...]
     client: ColumnElement[str] | None = None
     """The one client that it can belong to, where the query says so."""
-    clients: Select[str] | None = None
+    clients: SelectBase | None = None
     """The only clients that it can belong to, where the query or the rule says so."""
     single: bool = False
     """It is one row, found by its key: conditions probe for it and do not gather candidates."""
@@ -145,17 +148,14 @@ class Compiler:
         scope = Scope(resource, types)
         return self.client(expression) is None and self._clients(expression, scope) is not None
 
-    def _clients(self, expression: Expression, scope: Scope) -> Select[str] | None:
+    def _clients(self, expression: Expression, scope: Scope) -> SelectBase | None:
         """The clients of a chain over the client column, else those of the rule: so few that index rows are sought by client."""
         for part in _parts(expression):
             if isinstance(part, Chain) and self.by_client(part.param) and not (scope.caller and self._visibility.hides(part.param)):
                 return self._clients_where(part.targets, scope)
         rules = {self._visibility.rule(type_) for type_ in scope.types}
-        if len(rules) == 1:
-            for part in _parts(rules.pop()):
-                if isinstance(part, ClientOf):
-                    return related(part)
-        return None
+        found = [related(one) for one in openings(rules.pop())] if len(rules) == 1 else []
+        return union_all(*found) if len(found) > 1 else next(iter(found), None)
 
     # Conditions
 
@@ -195,8 +195,8 @@ class Compiler:
                 return Consents(scope.table, scope.types, scope.client, person=person, recipient=named).permitted()
             case DeniedInPerson():
                 return Consents(scope.table, scope.types, scope.client).denied_in_person()
-            case NothingDenied():
-                return Consents(scope.table, scope.types, scope.client).nothing_denied()
+            case NothingDeniedInPerson():
+                return Consents(scope.table, scope.types, scope.client).nothing_denied_in_person()
             case OwnBasis():
                 return Consents(scope.table, scope.types).basis()
             case _:

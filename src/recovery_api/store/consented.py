@@ -71,10 +71,11 @@ class Consents:
         """A deny that names the caller in person, and not only their organization, applies without an exception."""
         return self._denied(lambda rule: self._named(rule.c.actors, in_person=True))
 
-    def nothing_denied(self) -> Clause:
-        """The client's Consents hold no deny at all."""
+    def nothing_denied_in_person(self) -> Clause:
+        """No deny of the client names the caller in person, whatever it closes."""
         deny = consent_rule.alias()
-        return ~_exists(deny, [deny.c.client == self._table.c.client, deny.c.effect == _text("deny")])
+        named = self._named(deny.c.actors, in_person=True)
+        return ~_exists(deny, [deny.c.client == self._table.c.client, deny.c.effect == _text("deny"), named])
 
     def basis(self) -> Clause:
         """The resource is a Consent with a permit that names the caller and is in force."""

@@ -35,7 +35,7 @@ from recovery_api.fhir.search.expression import (
     DeniedInPerson,
     Expression,
     Not,
-    NothingDenied,
+    NothingDeniedInPerson,
     Or,
     Own,
     Row,
@@ -196,7 +196,7 @@ def without_others(rule: Expression) -> Expression:
         case Or(parts):
             return either(*map(without_others, parts))
         case Not(DeniedInPerson()):
-            return NothingDenied()
+            return NothingDeniedInPerson()
         case Not(part):
             return rule if _is_plain(part) else NOTHING
         case ClientOf() | Own():
@@ -222,7 +222,7 @@ def _is_of_client(expression: Expression) -> bool:
             return bool(parts) and all(map(_is_of_client, parts))
         case Not(part):
             return _is_of_client(part)
-        case ClientOf() | NothingDenied():
+        case ClientOf() | NothingDeniedInPerson():
             return True
         case _:
             return isinstance(expression, Own) and expression.column == "client"

@@ -28,6 +28,7 @@ composite  the columns of its components in one row: token or reference first (s
 ========== ======================================================================================================
 """
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias
 from zlib import crc32
 
@@ -188,8 +189,8 @@ class DeniedInPerson:
 
 
 @dataclass(frozen=True, slots=True)
-class NothingDenied:
-    """No Consent of the resource's client closes anything to anybody."""
+class NothingDeniedInPerson:
+    """No Consent of the resource's client closes anything to the caller in person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,21 @@ class OwnBasis:
 
 
 Expression: TypeAlias = (
-    And | Or | Not | Row | Own | Chain | Has | ClientOf | Party | PartyIn | Via | Consented | DeniedInPerson | NothingDenied | OwnBasis
+    And
+    | Or
+    | Not
+    | Row
+    | Own
+    | Chain
+    | Has
+    | ClientOf
+    | Party
+    | PartyIn
+    | Via
+    | Consented
+    | DeniedInPerson
+    | NothingDeniedInPerson
+    | OwnBasis
 )
 
 EVERYTHING: Expression = And()
@@ -223,3 +238,13 @@ def either(*parts: Expression) -> Expression:
     if EVERYTHING in flat:
         return EVERYTHING
     return flat[0] if len(flat) == 1 else Or(tuple(flat))
+
+
+def openings(rule: Expression) -> tuple[ClientOf, ...]:
+    """Relations, of which the client of all that meets the rule stands in one at least; none where that can't be said."""
+    parts = rule.parts if isinstance(rule, And) else (rule,)
+    direct = next((part for part in parts if isinstance(part, ClientOf)), None)
+    if direct is not None:
+        return (direct,)
+    choices = [[openings(each) for each in part.parts] for part in parts if isinstance(part, Or)]
+    return next((tuple(chain(*found)) for found in choices if found and all(found)), ())
