@@ -227,7 +227,7 @@ async def test_what_is_loaded_is_there_as_if_it_were_written(store: Store) -> No
     async with store.writer(SYSTEM) as writer:
         await writer.delete("Observation", "o2", 1)
     async with store.writer(SYSTEM) as writer:
-        assert await versions(writer, "Observation", ["o1", "o2", "o3"]) == {"o1": (1, b"1"), "o2": (2, None)}
+        assert await versions(writer, "Observation", ["o1", "o2", "o3"]) == {"o1": (1, True, 0, 0), "o2": (2, False, 0, 0)}
         await load(writer, [items[1]._replace(version=2, replaces=True, body=b"2"), items[2]._replace(version=3)])
     async with store.reader(SYSTEM) as reader:
         page = await reader.search(SearchQuery(OBSERVATION, Row("Observation.code", (Passes("value", "=", "a"),))))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from recovery_api.policy import label_rules
+from recovery_api.policy.label_rules import LabelRules
 from recovery_api.policy.relations import RULES
 
 ROLES = ("companion", "case-manager", "treatment-team", "ehr", "referrer", "client", "auditor", "admin")
@@ -52,6 +54,7 @@ class Matrix:
     kinds: Mapping[str, tuple[Kind, ...]]
     released: Mapping[str, tuple[StateTest, ...]]
     parties: Mapping[str, tuple[tuple[str, str], ...]]
+    labels: LabelRules
 
     def of(self, role: str, type: str) -> Access | None:
         """The row of a role for a type; None: the role has nothing to do with the type."""
@@ -96,6 +99,7 @@ def load(served: Iterable[str], write_rules: Iterable[str]) -> Matrix:
             type: tuple(StateTest(test["path"], tuple(test.get("in", ()))) for test in tests) for type, tests in said["released"].items()
         },
         parties={type: tuple(roles.items()) for type, roles in said["parties"].items()},
+        labels=label_rules.load(),
     )
 
 
