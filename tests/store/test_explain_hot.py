@@ -18,7 +18,9 @@ from tests.statements import Asked
 OBSERVATIONS = 4_000
 WHOLE = ("Seq Scan", "SCAN ", "(type=?)")
 """How a plan says that it reads all of a table, or all resources of a type."""
-SMALL = ("relation", "client_context", "clock", "stamp_sequence", "json_each", "CONSTANT ROW", "subquery", "anon_", "index_row", "party_row")
+SMALL = (
+    "relation", "client_context", "clock", "stamp_sequence", "json_each", "CONSTANT ROW", "subquery", "anon_", "index_row", "party_row",
+)  # fmt: skip
 """Tables that are small, one row, or no tables."""
 
 

@@ -34,8 +34,8 @@ class Labelled:
 
     resource: JsonObject
     facets: Facets
-    before: int = 0
-    """The labels of the version before."""
+    before: int | None = None
+    """The labels of the version before; None: there was none."""
     sender: str = ""
     """The organization outside ("Organization/id") that sends it: a Part 2 program's law stays with what it sends."""
     is_new: bool = False
@@ -236,7 +236,7 @@ class _Spread:
         holders = {
             reference
             for reference, node in self._nodes.items()
-            if not node.is_new and (node.facets.labels != node.before or node.facets.client in renamed)
+            if not node.is_new and (self._is_other(node) or node.facets.client in renamed)
         }
         holders = (holders | set(self.asked_for)) - self._asked
         self._asked |= holders
@@ -245,6 +245,12 @@ class _Spread:
             self._opened |= more
             reached |= await label_rows.of_clients(self._writer, more, self._labeller.types)
         return await self.fetch(reached)
+
+    def _is_other(self, node: Labelled) -> bool:
+        """What depends on the node is to be looked at: by its labels, or by its client where it was not there before."""
+        if node.before is None:
+            return bool(node.facets.labels or self._contexts.get(node.facets.client))
+        return node.facets.labels != node.before
 
     # What is written
 

@@ -93,7 +93,7 @@ async def _items(writer: Writer, labeller: Labeller, drafts: Sequence[Draft]) ->
 def _labelled(writer: Writer, draft: Draft, before: bulk.Last) -> Labelled:
     said = draft.content(before.version + 1, writer.stamp)
     facets = draft.facets._replace(raised=raised(said["meta"].get("security"), before.labels, before.raised))
-    return Labelled(said, facets, before=before.labels)
+    return Labelled(said, facets, before=before.labels if before.there else None)
 
 
 def _labels(node: Labelled) -> list[IndexRow]:
