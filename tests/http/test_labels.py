@@ -3,6 +3,8 @@
 import base64
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from recovery_api.demo.codes import ACT, coding, concept, diagnosis, ref
 from recovery_api.demo.world import fixture
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.labels import CONFIDENTIALITY
+from recovery_api.policy.facets import facets
+from recovery_api.policy.label_rules import LabelRules, said_in_file
+from recovery_api.store.reindex import reindex
 from tests.api import Api, Response, serving
 from tests.callers import KIM, LEO, MAYA, RUTH, SYS_LAKESIDE
 from tests.http.resources import bundle, local, note, observation, patient, post, referral, session
@@ -311,3 +316,37 @@ async def test_the_index_says_what_the_bodies_say(api: Api) -> None:
         type_ = reference.partition("/")[0]
         assert "42CFRPart2" in there[reference]
         assert (await api.as_(LEO).get(type_, patient="ben", _security="42CFRPart2")).ids == {reference.partition("/")[2]}
+
+
+async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Api) -> None:
+    """A new rule calls moods PSY, gambling SUD and depression nothing."""
+    before = await versions(api)
+    server = api.running.server
+    said = said_in_file()
+    ours = next(system for system in said["system"] if system["name"] == "companion-observation")
+    ours["rules"].append({"codes": ["mood"], "labels": ["PSY"]})
+    icd = next(system for system in said["system"] if system["name"] == "ICD-10-CM")
+    icd["rules"].append({"codes": ["F63"], "labels": ["SUD", "ETH"]})
+    icd["rules"].append({"codes": ["F33"], "labels": []})
+    matrix = replace(server.matrix, labels=LabelRules(said))
+    labeller = replace(server.labeller, describe=partial(facets, matrix=matrix, zone=server.zone))
+    await reindex(server.store, sorted(server.interactions), server.extract, labeller, 7)
+    there = await stored(api)
+    assert sensitivities(there["Observation/o-ana-mood"]) == PSY
+    assert sensitivities(there["Condition/cond-ben-dep"]) == frozenset[str]()
+    assert sensitivities(there["EpisodeOfCare/eoc-ben"]) == sensitivities(there["Binary/b-ben-1"]) == SUD
+    assert codes(there["CareTeam/ct-ben"]) == LAW
+    assert await versions(api) == before
+    assert (await api.as_(LEO).get("Observation", patient="ben", _security=f"{ACT}|PSY")).ids == {"o-ben-mood"}
+    await reindex(server.store, sorted(server.interactions), server.extract, server.labeller, 50)
+    assert {said["id"]: sensitivities(said) for said in (await stored(api)).values() if sensitivities(said)} == SENSITIVE
+
+
+async def test_reindexing_labels_what_was_stored_before_there_were_labels(api: Api) -> None:
+    server, before = api.running.server, await stored(api)
+    async with server.store.writer(server.grants.system) as writer:
+        for table in ("client_context", "relation"):
+            await writer.connection.execute(f"DELETE FROM {table}")
+        await writer.connection.execute("UPDATE resource SET labels = 0")
+    await reindex(server.store, sorted(server.interactions), server.extract, server.labeller, 11)
+    assert await stored(api) == before

@@ -123,4 +123,9 @@ def _range(code: str) -> Iterator[str]:
 
 def load() -> LabelRules:
     """The rules of the file. Raises KeyError where it names a label that is not known."""
-    return LabelRules(tomllib.loads((files("recovery_api") / "definitions" / "label-rules.toml").read_text("utf-8")))
+    return LabelRules(said_in_file())
+
+
+def said_in_file() -> dict[str, Any]:
+    """What the file says."""
+    return tomllib.loads((files("recovery_api") / "definitions" / "label-rules.toml").read_text("utf-8"))

@@ -44,6 +44,8 @@ class Stored(NamedTuple):
 
     type: str
     id: str
+    version: int
+    client: str
     labels: int
     raised: int
     body: bytes

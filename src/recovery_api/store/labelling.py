@@ -149,7 +149,7 @@ class _Spread:
                 self._told.add(reference)
                 await self._learn_about({reference})
                 now = any(relation.kind == "part2-program" for relation in node.facets.relations or ())
-                if now != self._programs[reference]:
+                if node.is_stored or now != self._programs[reference]:
                     self._programs[reference] = now
                     self.renewed |= await label_rows.clients_managed_by(self._writer, [reference])
                     self.asked_for.append(reference)
