@@ -18,7 +18,7 @@ from recovery_api.policy.facets import facets
 from recovery_api.policy.label_rules import LabelRules, said_in_file
 from recovery_api.store.reindex import reindex
 from tests.api import Api, Response, serving
-from tests.callers import KIM, LEO, MAYA, RUTH, SYS_LAKESIDE
+from tests.callers import APP_ANA, CHEN, KIM, LEO, MAYA, RUTH, SYS_LAKESIDE, SYS_RIVERBEND
 from tests.http.resources import bundle, local, note, observation, patient, post, referral, session
 from tests.labels import BH, LAW, PSY, SENSITIVE, SUD, WITHOUT_LAW, codes, labelled, sensitivities, stored
 from tests.world import Story, by_id
@@ -316,6 +316,27 @@ async def test_the_index_says_what_the_bodies_say(api: Api) -> None:
         type_ = reference.partition("/")[0]
         assert "42CFRPart2" in there[reference]
         assert (await api.as_(LEO).get(type_, patient="ben", _security="42CFRPart2")).ids == {reference.partition("/")[2]}
+
+
+async def test_what_is_raised_to_be_about_an_employee_closes(api: Api) -> None:
+    """Decision 10; of an old version the current labels count (decision 3)."""
+    mood = by_id(fixture())["Observation", "o-ana-mood"]
+    seers = (MAYA, CHEN, SYS_RIVERBEND, APP_ANA)
+    for seer in seers:
+        assert (await api.as_(seer).get("Observation/o-ana-mood")).status == 200
+    await api.load([mood | {"meta": {"security": [act("EMP")]}}])
+    for seer in seers:
+        for path in ("Observation/o-ana-mood", "Observation/o-ana-mood/_history/1", "Observation/o-ana-mood/_history"):
+            assert (await api.as_(seer).get(path)).status == 404
+        assert "o-ana-mood" not in (await api.as_(seer).get("Observation", patient="ana")).ids
+
+
+async def test_what_is_raised_to_be_of_psychotherapy_is_its_authors(api: Api) -> None:
+    note = by_id(fixture())["DocumentReference", "d-ana-1"]
+    await api.load([note | {"meta": {"security": [act("PSYTHPN")]}}])
+    for seer, status in ((MAYA, 200), (RUTH, 404), (SYS_RIVERBEND, 404), (APP_ANA, 404)):
+        for path in ("DocumentReference/d-ana-1", "Binary/b-ana-1", "DocumentReference/d-ana-1/_history/1"):
+            assert (await api.as_(seer).get(path)).status == status
 
 
 async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Api) -> None:

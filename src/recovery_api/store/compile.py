@@ -56,7 +56,11 @@ from recovery_api.store.visibility import Visibility
 
 Clause: TypeAlias = ColumnElement[bool]
 DAY = 86_400_000_000
-_TYPES: dict[str, TypeEngine[Any]] = {"low": Double(), "high": Double(), "last_updated": BigInteger(), "released": Boolean()}
+_TYPES: dict[str, TypeEngine[Any]] = {
+    **dict.fromkeys(("low", "high"), Double()),
+    **dict.fromkeys(("last_updated", "labels"), BigInteger()),
+    "released": Boolean(),
+}
 
 
 class Scope(NamedTuple):
@@ -141,7 +145,8 @@ class Compiler:
             case Row():
                 return self._rows((expression,), scope)
             case Own(column, comparison, value):
-                return _compare(scope.table.c[column], comparison, value, _TYPES.get(column, Text()))
+                said = _compare(scope.table.c[column], comparison, value, _TYPES.get(column, Text()))
+                return and_(said, _now_too(scope.table, value)) if comparison == "lacks" and "created" not in scope.table.c else said
             case Chain(param, targets):
                 return self._chain(param, targets, scope)
             case Has():
@@ -339,6 +344,13 @@ def _of_version(table: FromClause) -> Clause:
     return and_(party.c.id == table.c.id, party.c.type == table.c.type, party.c.version == table.c.version)
 
 
+def _now_too(version: FromClause, value: Value) -> Clause:
+    """A superseded version is under the current labels too (world.md, decision 3)."""
+    now = resource.alias()
+    labelled = now.c.labels.bitwise_and(_sql_value(value, BigInteger())) != literal_column("0", BigInteger)
+    return not_(exists(select(literal_column("1", Integer)).where(now.c.type == version.c.type, now.c.id == version.c.id, labelled)))
+
+
 def _text(value: str) -> ColumnElement[str]:
     return literal(value, Text, literal_execute=True)
 
@@ -374,6 +386,8 @@ def _compare(column: ColumnElement[Any], comparison: Comparison, value: Value, t
             return _starts_with(column, value)
         case "contains":
             return position(column, operand) > literal_column("0", Integer)
+        case "lacks":
+            return column.bitwise_and(operand) == literal_column("0", BigInteger)
         case "extends":
             return func.substr(operand, literal_column("1", Integer), func.length(column)) == column
 
