@@ -1,4 +1,4 @@
-"""Security labels, clinical dates and outgoing links of every version; what the active Consents say."""
+"""Security labels, clinical dates and outgoing links of every version; what is true of a client; what the active Consents say."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,11 +33,13 @@ def upgrade() -> None:
         *(sa.Column(name, sa.BigInteger) for name in ("data_from", "data_until")),
         *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("starts", "ends")),
     )
+    op.create_table("client_context", sa.Column("client", TEXT, primary_key=True), sa.Column("labels", sa.BigInteger, nullable=False))
     op.create_index("consent_rule_client", "consent_rule", ["client", "effect"])
     op.create_index("consent_rule_consent", "consent_rule", ["consent", "parent"])
 
 
 def downgrade() -> None:
+    op.drop_table("client_context")
     op.drop_table("consent_rule")
     for table in ("resource", "history"):
         for column in reversed(version_columns()):

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import uuid_utils
 from fastapi import FastAPI
@@ -32,6 +33,7 @@ from recovery_api.identity.tokens import Tokens
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.target import pairs
 from recovery_api.policy import matrix
+from recovery_api.policy.facets import facets
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.writes import RULES
 from recovery_api.routers.application import Application
@@ -42,6 +44,7 @@ from recovery_api.routers.health import health
 from recovery_api.routers.observed import Observed
 from recovery_api.settings import Settings, load
 from recovery_api.store import readiness
+from recovery_api.store.labelling import Labeller
 from recovery_api.store.staff import organization_of
 from recovery_api.store.unit import Store
 from recovery_api.telemetry import AccessLog, Metrics, start_logging
@@ -114,6 +117,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         extract=extract,
         matrix=policy,
         grants=Grants(policy, table, lower, meets),
+        labeller=Labeller(partial(facets, matrix=policy, zone=settings.time_zone), (*policy.client, "Patient")),
         links=Sealer(ring.secret("page-links")),
         clock=clock,
         new_id=ids,

@@ -25,7 +25,7 @@ async def test_a_create_answers_with_location_etag_and_the_resource_as_stored(sh
     assert answer.headers["etag"] == 'W/"1"'
     assert answer.headers["last-modified"] == "Tue, 10 Nov 2026 12:00:00 GMT"
     assert answer.json == sent | {"id": location[1], "meta": answer.json["meta"]}
-    assert answer.json["meta"].keys() == {"versionId", "lastUpdated"}
+    assert answer.json["meta"].keys() == {"versionId", "lastUpdated", "security"}
     assert answer.json["meta"]["lastUpdated"].startswith("2026-11-10T12:00:00.0")
     assert (await maya.get(location[0])).body == answer.body
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recovery_api.demo.world import fixture
-from recovery_api.fhir.json import dump, load
+from recovery_api.fhir.json import dump
 from recovery_api.fhir.search.parameters import BadParameter
 from recovery_api.store.reindex import reindex
 from tests.api import serving
@@ -32,7 +32,7 @@ async def test_a_search_parameter_file_is_served_after_a_reindex_beside_the_runn
     async with serving(database_url, tmp_path) as api:
         maya, server = api.as_(MAYA), api.running.server
         assert (await maya.get("DocumentReference?title=session")).ids == set()
-        await reindex(server.store, ["DocumentReference"], lambda _, body: server.extract(load(body)))
+        await reindex(server.store, ["DocumentReference"], server.extract, server.labeller)
         assert (await maya.get("DocumentReference?title=session")).ids == {"d-ana-1", "d-ana-2", "d-cora-1", "d-cora-2"}
         assert (await maya.get("DocumentReference/d-ana-1")).headers["etag"] == 'W/"1"'
         statement = (await maya.get("metadata")).json

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recovery_api.fhir import labels
-from recovery_api.policy.consent import KEPT_APART, consent_rules
+from recovery_api.policy.consent import consent_rules
 from recovery_api.store.records import ConsentRule
 
 UTC = ZoneInfo("UTC")
@@ -140,7 +140,7 @@ def test_a_label_stands_for_its_family() -> None:
 
 def test_a_permit_without_labels_opens_no_counselling_note_and_nothing_of_staff() -> None:
     [rule] = rules(permit(RIVERBEND))
-    assert ~rule.labels_within == KEPT_APART
+    assert ~rule.labels_within == labels.APART
 
 
 def test_a_permit_with_labels_opens_what_has_no_others() -> None:

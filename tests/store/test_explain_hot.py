@@ -20,7 +20,7 @@ WHOLE = ("Seq Scan", "SCAN ", "(type=?)")
 """How a plan says that it reads all of a table, or all resources of a type."""
 SMALL = (
     "relation", "clock", "stamp_sequence", "json_each", "CONSTANT ROW", "subquery", "anon_", "index_row", "party_row",
-    "link", "page", "reached", "versions",
+    "link", "page", "reached", "versions", "client_context",
 )  # fmt: skip
 """Tables that are small, one row, or no tables."""
 

@@ -77,6 +77,7 @@ def _world(seed: int) -> list[View]:
             client=id_ if type_ == "Patient" else source.choice(("", *IDS["Patient"])),
             kind=source.choice(("", "note")),
             released=source.choice((True, False)),
+            labels=source.choice((0, 1, 2, 6)),
         )
         for type_ in TYPES
         for id_ in IDS[type_]
@@ -106,6 +107,7 @@ def expressions(type_: str, depth: int = 2) -> st.SearchStrategy[Expression]:
         st.builds(Own, st.just("client"), st.sampled_from(("=", "!=")), st.sampled_from(("", *IDS["Patient"]))),
         st.builds(Own, st.just("id"), st.sampled_from(("=", "<", "prefix")), st.sampled_from(IDS[type_])),
         st.builds(Own, st.just("released"), st.just("="), st.booleans()),
+        st.builds(Own, st.just("labels"), st.just("lacks"), st.sampled_from((0, 1, 3, 4))),
     ]
     if not depth:
         return st.one_of(leaves)
@@ -134,7 +136,7 @@ rules = st.fixed_dictionaries(
 async def world(request: pytest.FixtureRequest, store: Store) -> list[View]:
     views = _world(request.param)
     async with store.writer(SYSTEM) as writer:
-        facets = [Facets(view.client, view.kind, view.released) for view in views]
+        facets = [Facets(view.client, view.kind, view.released, labels=view.labels) for view in views]
         items = [Item(view.type, view.id, 1, False, b"{}", one, view.rows) for view, one in zip(views, facets, strict=True)]
         await load(writer, items)
     return views

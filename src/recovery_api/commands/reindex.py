@@ -1,4 +1,4 @@
-"""`recovery-api reindex`: makes the search index anew."""
+"""`recovery-api reindex`: makes the search index, the labels and all else that follows from what is stored anew."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def reindex(
     of_type: Annotated[list[str] | None, Option("--type", metavar="TYPE", help="Only this resource type. May be repeated.")] = None,
 ) -> None:
-    """Index what is stored once more: after a search parameter was added or changed.
+    """Index and label what is stored once more: after a search parameter or a rule of labelling was added or changed.
 
     Works beside running servers; it makes no new versions. It may be run again at any time.
     """
@@ -33,7 +33,6 @@ async def _reindex(settings: "Settings", chosen: list[str]) -> int:
 
     from recovery_api.app import running  # noqa: PLC0415
     from recovery_api.commands.loading import progress_on  # noqa: PLC0415
-    from recovery_api.fhir.json import load  # noqa: PLC0415
     from recovery_api.store.readiness import counts  # noqa: PLC0415
     from recovery_api.store.reindex import reindex as indexed  # noqa: PLC0415
 
@@ -42,12 +41,12 @@ async def _reindex(settings: "Settings", chosen: list[str]) -> int:
             raise CommandError(f"--type names what is not a type that this server holds: {min(unknown)}")
         there = await counts(server.server.store)
         types = [type for type in there if type in chosen or not chosen]
-        extract = server.server.extract
         with progress_on(Console(stderr=True)) as progress:
             bar = progress.add_task("Indexing", total=sum(there[type] for type in types))
             return await indexed(
                 server.server.store,
                 types,
-                lambda _, body: extract(load(body)),
+                server.server.extract,
+                server.server.labeller,
                 progress=lambda count: progress.update(bar, advance=count),
             )

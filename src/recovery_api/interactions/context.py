@@ -12,6 +12,7 @@ from recovery_api.identity.actor import Actor
 from recovery_api.identity.keys import Sealer
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.matrix import Matrix
+from recovery_api.store.labelling import Labeller
 from recovery_api.store.unit import Store
 
 
@@ -83,6 +84,7 @@ class Server:
     extract: Extractor
     matrix: Matrix
     grants: Grants
+    labeller: Labeller
     links: Sealer
     """Seals page links."""
     clock: Callable[[], int]

@@ -14,9 +14,10 @@ import msgspec
 
 from recovery_api.fhir.errors import Conflict, FhirError, Issue, PreconditionFailed, ServiceUnavailable, Unprocessable
 from recovery_api.fhir.instants import instant
-from recovery_api.fhir.json import JsonObject, dump
+from recovery_api.fhir.json import Json, JsonObject, dump
 from recovery_api.fhir.json import load as loads
-from recovery_api.fhir.json_types import is_object
+from recovery_api.fhir.json_types import is_array, is_object
+from recovery_api.fhir.labels import closed, mask_of, unknown
 from recovery_api.interactions import validate
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.load_links import relink
@@ -110,7 +111,7 @@ class Loader:
     async def _write(self, drafts: Sequence[Draft]) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await write(self._server.store, drafts, notify=self._notify)
+                return await write(self._server.store, self._server.labeller, drafts, notify=self._notify)
             except (Conflict, PreconditionFailed, ServiceUnavailable):
                 if attempt == ATTEMPTS:
                     raise
@@ -125,7 +126,7 @@ class Loader:
             self._refuse(Reject(item.place, item.reference, error.issues))
             return None
         about = facets(resource, self._server.matrix, self._server.zone)
-        return Draft(type, resource["id"], about, self._server.extract(resource), partial(_body, resource))
+        return Draft(type, resource["id"], about, self._server.extract(_without_labels(resource)), partial(_stored, resource))
 
     def _refuse(self, reject: Reject) -> None:
         self.report.rejected += 1
@@ -157,19 +158,35 @@ def _raise(reject: Reject) -> NoReturn:
 ANOTHER: Final = Issue("duplicate", "A resource with this id, and other content, came earlier in this run.", key="load-twice")
 
 
-def _body(resource: JsonObject, version: int, stamp: int) -> bytes:
-    meta = {"versionId": str(version), "lastUpdated": instant(stamp)}
+def _stored(resource: JsonObject, version: int, stamp: int) -> JsonObject:
+    meta: JsonObject = {"versionId": str(version), "lastUpdated": instant(stamp)}
     kept = {name: value for name, value in resource.get("meta", {}).items() if name not in meta}
     rest = {name: value for name, value in resource.items() if name not in {"resourceType", "id", "meta"}}
-    return dump({"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta | kept, **rest})
+    return {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta | kept, **rest}
+
+
+def _without_labels(resource: JsonObject) -> JsonObject:
+    """The resource with those codings of `meta.security` alone that are no labels known here."""
+    meta: JsonObject = resource.get("meta", {})
+    if "security" not in meta:
+        return resource
+    others = unknown(meta["security"])
+    rest = {name: value for name, value in meta.items() if name != "security"}
+    return resource | {"meta": rest | ({"security": others} if others else {})}
 
 
 def is_unchanged(resource: JsonObject, stored: bytes) -> bool:
-    """Storing the resource would say what is stored, save for the server's own elements of `meta`."""
-    if not is_object(resource.get("meta", {})):
+    """Storing the resource would say what is stored, save for the server's own elements of `meta` and the labels that it has set."""
+    meta: Json = resource.get("meta", {})
+    if not is_object(meta) or not is_array(meta.get("security", [])):
         return False
-    said = _body(resource, 1, 0)
-    return _around_stamps(said) == _around_stamps(stored) or _sorted(_content(loads(said))) == _sorted(_content(loads(stored)))
+    said = _stored(resource, 1, 0)
+    if _around_stamps(dump(said)) == _around_stamps(stored):
+        return True
+    there = loads(stored)
+    if mask_of(meta.get("security")) & ~closed(mask_of(there["meta"].get("security"))):
+        return False
+    return _sorted(_content(_without_labels(said))) == _sorted(_content(_without_labels(there)))
 
 
 def _around_stamps(body: bytes) -> tuple[bytes, bytes]:

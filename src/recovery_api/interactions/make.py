@@ -1,8 +1,9 @@
-"""What the server itself makes: Tasks that follow from what somebody did."""
+"""What the server itself makes: Tasks and Provenance that follow from what somebody did."""
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump
 from recovery_api.interactions.context import Server
 from recovery_api.policy.facets import facets
+from recovery_api.store.labelling import Labelled
 from recovery_api.store.writer import Writer
 
 
@@ -11,5 +12,7 @@ async def make(server: Server, writer: Writer, resource: JsonObject) -> JsonObje
     type, id = resource["resourceType"], server.new_id()
     meta = {"versionId": "1", "lastUpdated": instant(writer.stamp)}
     said = {"resourceType": type, "id": id, "meta": meta, **{name: value for name, value in resource.items() if name != "resourceType"}}
-    await writer.create(type, id, dump(said), facets(said, server.matrix, server.zone), server.extract(said))
+    node = Labelled(said, facets(said, server.matrix, server.zone), is_new=True)
+    await server.labeller.label(writer, [node])
+    await writer.create(type, id, dump(said), node.facets, server.extract(said))
     return said

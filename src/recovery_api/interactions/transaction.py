@@ -14,9 +14,8 @@ from recovery_api.interactions.conditional import claimed_matches, one_match
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.links import relink
 from recovery_api.interactions.unit import Reading, Transaction, Writing
-from recovery_api.interactions.write import found_already, settle
+from recovery_api.interactions.write import found_already, settle, store_waiting
 from recovery_api.policy.decide import LETTER, decide
-from recovery_api.store import bulk
 from recovery_api.store.records import Record
 from recovery_api.store.writer import Writer
 
@@ -49,7 +48,7 @@ async def transaction(
     """The response entries, in the order of the request. Raises the FhirError of the first entry that fails, at its place."""
     steps = [_step(server, request, index, entry) for index, entry in enumerate(entries)]
     _check_identities(steps)
-    answers: dict[int, bytes] = {}
+    results: dict[int, FhirResult] = {}
     async with server.store.writer(server.grants.rows(request.actor, server.clock()), creator=request.actor.holder) as writer:
         known = Transaction(waiting=[])
         for step in steps:
@@ -64,12 +63,17 @@ async def transaction(
                     await relink(_writing(server, step.request, writer, known), step.request.body, targets)
         for step in sorted(steps, key=lambda step: ORDER.get(step.request.interaction, READ_LAST)):
             if step.request.interaction != "create":
-                await _store_waiting(writer, known)
+                await store_waiting(server, writer, known)
             with _at(step.index):
-                answers[step.index] = answered(server, await _perform(server, step, writer, known, reads, writes), request.prefer)
-        await _store_waiting(writer, known)
+                results[step.index] = await _perform(server, step, writer, known, reads, writes)
+        await store_waiting(server, writer, known)
         await settle(server, request.actor, writer, known)
-    return [answers[index] for index in range(len(entries))]
+    return [_answer(server, request, step, results[step.index], known) for step in steps]
+
+
+def _answer(server: Server, request: FhirRequest, step: Step, result: FhirResult, known: Transaction) -> bytes:
+    stored = known.bodies.get((step.request.type or "", step.request.id or "")) if result.body == b"" else None
+    return answered(server, result if stored is None else result._replace(body=stored), request.prefer)
 
 
 def _step(server: Server, request: FhirRequest, index: int, entry: JsonObject) -> Step:
@@ -99,12 +103,6 @@ async def _resolve(server: Server, step: Step, writer: Writer, known: Transactio
     if current is not None:
         body = {"id": current.id, **request.body} if isinstance(request.body, dict) and request.interaction == "update" else request.body
         step.request = replace(request, id=current.id, query=(), body=body)
-
-
-async def _store_waiting(writer: Writer, known: Transaction) -> None:
-    if known.waiting:
-        await bulk.create(writer, known.waiting, "POST")
-        known.waiting.clear()
 
 
 def _creates(step: Step) -> bool:

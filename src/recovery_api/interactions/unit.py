@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from recovery_api.fhir.json import JsonObject
 from recovery_api.interactions.context import FhirRequest, Server
 from recovery_api.policy.matrix import Access
-from recovery_api.store.bulk import Item
+from recovery_api.store.labelling import Labelled
 from recovery_api.store.reader import Reader
 from recovery_api.store.writer import Writer
 
@@ -26,8 +26,10 @@ class Transaction:
     """What its entries will make, by type and id: they may point at each other whatever their order."""
     created: dict[tuple[str, str], JsonObject] = field(default_factory=dict[tuple[str, str], JsonObject])
     """The resources made in it, by type and id."""
-    waiting: list[Item] | None = None
-    """New resources that wait to be stored together; None: each is stored at once."""
+    waiting: list[Labelled] | None = None
+    """New resources that wait to be labelled and stored together; None: each is stored at once."""
+    bodies: dict[tuple[str, str], bytes] = field(default_factory=dict[tuple[str, str], bytes])
+    """What was stored of those that waited, by type and id."""
     readable: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     """What it refers to and the caller was found to read, by type and id."""
 

@@ -6,18 +6,23 @@ from recovery_api.domain.consents import is_revoked, revocation, with_revocation
 from recovery_api.fhir.errors import BadRequest, FhirError, Forbidden, Issue, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump, load
+from recovery_api.fhir.labels import raised
 from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.references import Kind, parse_reference, references
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions import validate
 from recovery_api.interactions.context import FhirResult, Server
+from recovery_api.interactions.make import make
 from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.present import copied
 from recovery_api.interactions.unit import Transaction, Writing
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of, facets
+from recovery_api.policy.matrix import EXTERNAL_ROLES
 from recovery_api.policy.writes import RULES, Change
+from recovery_api.store import bulk
 from recovery_api.store.bulk import Item
+from recovery_api.store.labelling import Labelled
 from recovery_api.store.records import Facets, Record
 from recovery_api.store.writer import Writer
 
@@ -35,21 +40,40 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     said = _with_meta(writing, resource, id, 1)
     about = facets(said, writing.server.matrix, writing.server.zone)
     await _check_references(writing, resource, about.client, None)
-    body = dump(said)
-    await _store(writing, Item(said["resourceType"], id, 1, False, body, about, writing.server.extract(said)))
+    about = about._replace(raised=raised(said["meta"].get("security")))
+    node = Labelled(said, about, sender=_sender(writing.request.actor), is_new=True)
     writing.transaction.created[said["resourceType"], id] = said
-    return _saved(writing, 201, said["resourceType"], id, 1, body)
-
-
-async def _store(writing: Writing, item: Item) -> None:
     if writing.transaction.waiting is None:
+        await writing.server.labeller.label(writing.writer, [node])
+        item = _item(writing.server, node)
         await writing.writer.create(item.type, item.id, item.body, item.facets, item.rows)
-    else:
-        writing.transaction.waiting.append(item)
+        return _saved(writing, 201, item.type, id, 1, item.body)
+    writing.transaction.waiting.append(node)
+    return _saved(writing, 201, said["resourceType"], id, 1, b"")
 
 
-async def replace(writing: Writing, current: Record, make: Callable[[JsonObject], JsonObject], method: str = "PUT") -> FhirResult:
-    """Store what `make` makes of the caller's copy of the current version as the next one, checked against it.
+def _item(server: Server, node: Labelled) -> Item:
+    said = node.resource
+    return Item(said["resourceType"], said["id"], 1, False, dump(said), node.facets, server.extract(said))
+
+
+def _sender(actor: Actor) -> str:
+    """The organization outside that somebody sends for, "Organization/id"; '' inside."""
+    return actor.organization or "" if actor.role in EXTERNAL_ROLES else ""
+
+
+async def store_waiting(server: Server, writer: Writer, transaction: Transaction) -> None:
+    """Store the new resources that wait."""
+    if transaction.waiting:
+        await server.labeller.label(writer, transaction.waiting)
+        items = [_item(server, node) for node in transaction.waiting]
+        await bulk.create(writer, items, "POST")
+        transaction.bodies |= {(item.type, item.id): item.body for item in items}
+        transaction.waiting.clear()
+
+
+async def replace(writing: Writing, current: Record, revise: Callable[[JsonObject], JsonObject], method: str = "PUT") -> FhirResult:
+    """Store what `revise` makes of the caller's copy of the current version as the next one, checked against it.
 
     What is not in their copy stays as it is. What is wrong is told of what they sent. Who may not write it is told so before a stale
     If-Match is, and that before anything is wrong with the body (interfaces.md).
@@ -57,7 +81,7 @@ async def replace(writing: Writing, current: Record, make: Callable[[JsonObject]
     copy = copied(writing.server, writing.request.actor, current)
     before, sent = copy.full, JsonObject()
     try:
-        sent = make(copy.seen)
+        sent = revise(copy.seen)
         resource = copy.restored(sent)
         check_writable(writing, before, resource, (copy.seen, sent))
     except FhirError as problem:
@@ -75,25 +99,22 @@ async def replace(writing: Writing, current: Record, make: Callable[[JsonObject]
     about = facets(said, writing.server.matrix, writing.server.zone)
     _check_client(about, current)
     await _check_references(writing, sent, about.client, before)
-    body = dump(said)
+    about = about._replace(raised=raised(said["meta"].get("security"), current.labels, current.raised))
+    node = Labelled(said, about, before=current.labels, sender=_sender(writing.request.actor))
+    await writing.server.labeller.label(writing.writer, [node])
+    about, body = node.facets, dump(said)
     await writing.writer.update(current.type, current.id, current.version, body, about, writing.server.extract(said), method=method)
     if revoked:
         target, who = f"{current.reference}/_history/{version}", writing.request.actor.holder
-        await add(writing, revocation(target, who, instant(writing.writer.stamp)))
+        await make(writing.server, writing.writer, revocation(target, who, instant(writing.writer.stamp)))
     shown = copied(writing.server, writing.request.actor, current._replace(body=body)) if copy.cut else None
     return _saved(writing, 200, current.type, current.id, version, dump(shown.seen) if shown else body)
-
-
-async def add(writing: Writing, resource: JsonObject) -> None:
-    """Store a resource that the server itself makes of what the caller does, under a new id."""
-    said = _with_meta(writing, resource, writing.server.new_id(), 1)
-    about = facets(said, writing.server.matrix, writing.server.zone)
-    await writing.writer.create(said["resourceType"], said["id"], dump(said), about, writing.server.extract(said))
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
     """Delete a resource, which was found writable; its versions stay."""
     await writing.writer.delete(current.type, current.id, current.version)
+    await writing.server.labeller.forget(writing.writer, current)
     return FhirResult(204, outcome=SAVED)
 
 
@@ -161,7 +182,7 @@ async def _check_references(writing: Writing, resource: JsonObject, client: str,
         if literal and literal.type and literal.id and holder["reference"] not in stood:
             places.setdefault((literal.type, literal.id), place)
     wanted = [key for key in places if key not in transaction.planned and key not in transaction.readable]
-    transaction.readable |= await writing.writer.references_visible(wanted) if wanted else set()
+    transaction.readable |= await writing.writer.references_visible(wanted, holding=client) if wanted else set()
     missing = [key for key in wanted if key not in transaction.readable]
     if missing:
         found = await writing.writer.references_visible(missing, writing.writer.creator)

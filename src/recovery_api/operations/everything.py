@@ -50,7 +50,8 @@ CLINICAL_DATE: Mapping[str, str] = MappingProxyType(
         "Task": "authored-on",
     }
 )  # fmt: skip
-"""The search parameter that holds a type's clinical date. What has none is of every time, like a Specimen: its date goes with its collector."""
+"""The search parameter that holds a type's clinical date. What has none is of every time; so is a Specimen, whose date goes with its
+collector."""
 
 
 @dataclass(frozen=True, slots=True)

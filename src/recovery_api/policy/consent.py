@@ -19,7 +19,6 @@ RECIPIENTS = frozenset({"IRCP", "PRCP"})
 DISCLOSES = frozenset({"access", "disclose"})
 RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
 CONFIDENTIALITY = labels.bit("R") | labels.bit("V")
-KEPT_APART = labels.bit("PSYTHPN") | labels.bit("EMP")
 EVERY_LABEL = -1
 
 
@@ -79,7 +78,7 @@ def _rule(one: _Conditions, effect: str, path: str, parent: str) -> ConsentRule:
         system=one.coding[0],
         code=one.coding[1],
         labels=one.labels,
-        labels_within=~KEPT_APART if effect == "permit" and not names_label else one.labels_within,
+        labels_within=~labels.APART if effect == "permit" and not names_label else one.labels_within,
         data=one.data,
         starts=one.during[0],
         ends=one.during[1],
@@ -185,16 +184,16 @@ def _codings(around: _Conditions, provision: JsonObject, *, certain: bool) -> li
 
 def _labels(provision: JsonObject, *, certain: bool) -> Iterable[tuple[int, int]]:
     """The labels that a resource must have, and those that it may have beside them, alternatives apart."""
-    codes = [label.get("code", "") for label in provision.get("securityLabel", ())]
-    if not codes:
+    said = provision.get("securityLabel", ())
+    if not said:
         return [(0, EVERY_LABEL)]
-    heads = [(code, labels.heads(bit) or bit) for code in codes if (bit := labels.bit(code))]
+    known = [(label["code"], labels.heads(bits) or bits) for label in said if (bits := labels.mask_of([label]))]
     if not certain:
-        return [_denied(code, head) for code, head in heads] if len(heads) == len(codes) else [(0, EVERY_LABEL)]
+        return [_denied(code, head) for code, head in known] if len(known) == len(said) else [(0, EVERY_LABEL)]
     named = CONFIDENTIALITY
-    for _, head in heads:
+    for _, head in known:
         named |= head & labels.SENSITIVE
-    return [_permitted(code, head, named) for code, head in heads if code != "EMP"]
+    return [_permitted(code, head, named) for code, head in known if code != "EMP"]
 
 
 def _denied(code: str, head: int) -> tuple[int, int]:
@@ -206,4 +205,4 @@ def _permitted(code: str, head: int, named: int) -> tuple[int, int]:
         return 0, 0
     if code == "PSYTHPN":
         return head, ~labels.bit("EMP")
-    return head, named & ~KEPT_APART
+    return head, named & ~labels.APART

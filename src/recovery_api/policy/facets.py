@@ -23,18 +23,21 @@ _INDEX = re.compile(r"\[\d+\]")
 def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
     """The facets of a resource (domain.md 4.2). `client` is a Patient's logical id, '' where there is none.
 
-    `zone` is the agency's: a period that ends on a date ends with that day there.
+    Of labels, they say what they are made of (`basis`), not which are in force. `zone` is the agency's: a period that ends on a
+    date ends with that day there.
     """
     type = resource["resourceType"]
+    client, kind = client_of(resource, matrix), _kind(resource, matrix.kinds.get(type, ()))
     return Facets(
-        client=client_of(resource, matrix),
-        kind=_kind(resource, matrix.kinds.get(type, ())),
+        client=client,
+        kind=kind,
         released=all(_passes(resource, test) for test in matrix.released.get(type, ())),
         parties=tuple(dict.fromkeys(_deciding(_parties(resource, matrix), matrix))),
         relations=relations(resource, zone),
         happened=_happened(resource, matrix, zone),
         consent_rules=consent_rules(resource, zone) if type == "Consent" else None,
         links=links(resource, matrix),
+        basis=matrix.labels.basis(resource, kind, client),
     )
 
 
@@ -57,7 +60,8 @@ def links(resource: JsonObject, matrix: Matrix) -> tuple[str, ...]:
 
 
 def _parties(resource: JsonObject, matrix: Matrix) -> list[tuple[str, str]]:
-    return [(role, holder) for role, path in matrix.parties.get(resource["resourceType"], ()) for holder in references_at(resource, path)]
+    named = [(role, holder) for role, path in matrix.parties.get(resource["resourceType"], ()) for holder in references_at(resource, path)]
+    return [*named, *(("labelled-by", holder) for holder in matrix.labels.carriers(resource))]
 
 
 def _deciding(parties: list[tuple[str, str]], matrix: Matrix) -> list[tuple[str, str]]:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from recovery_api.fhir import capability
 from recovery_api.fhir.json import JsonObject
+from recovery_api.policy import label_rules
+from recovery_api.policy.label_rules import LabelRules
 from recovery_api.policy.relations import RULES
 
 ROLES = ("companion", "case-manager", "treatment-team", "ehr", "referrer", "client", "auditor", "admin")
@@ -62,6 +64,7 @@ class Matrix:
     """The elements that say the clinical date, by type; the first that a resource has counts."""
     operations: Mapping[tuple[str, str, str], str]
     """By role, operation code and type ('' for the system): the letters that the token's scopes must open on the type."""
+    labels: LabelRules
 
     def of(self, role: str, type: str) -> Access | None:
         """The row of a role for a type; None: the role has nothing to do with the type."""
@@ -122,6 +125,7 @@ def load(served: Iterable[str], write_rules: Iterable[str]) -> Matrix:
         parties={type: tuple(roles.items()) for type, roles in said["parties"].items()},
         happened={type: tuple(paths) for type, paths in said["happened"].items()},
         operations=_operations(said, access),
+        labels=label_rules.load(),
     )
 
 

@@ -11,14 +11,13 @@ from recovery_api.fhir.outcome import outcome
 from recovery_api.identity.actor import Actor
 
 HEADER = (b"x-redisclosure-notice", b"42cfr2.32")
-PART_2 = labels.bit("42CFRPart2")
 TEXTS = frozenset({"text/plain", "text/markdown"})
 """Media types at whose end the notice can stand."""
 
 
 def is_disclosed(actor: Actor, marks: int, basis: str) -> bool:
     """Whether a resource with these labels (bits) goes to this caller under the notice. `basis` names the consents that open it."""
-    if not marks & PART_2:
+    if not marks & labels.PART2:
         return False
     return actor.role in {"treatment-team", "ehr"} or (actor.role == "client" and bool(basis))
 

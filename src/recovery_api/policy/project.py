@@ -89,6 +89,13 @@ def _related_person(person: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
         yield Relation("representative", f"RelatedPerson/{person['id']}", client, "", "", *interval(person.get("period"), zone))
 
 
+def _organization(organization: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
+    del zone
+    for extension in organization.get("extension", ()):
+        if extension.get("url") == f"{CANON}/StructureDefinition/part2-program" and extension.get("valueBoolean") is True:
+            yield Relation("part2-program", f"Organization/{organization['id']}", "")
+
+
 def _patient(patient: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
     del zone
     yield Relation("self", f"Patient/{patient['id']}", patient["id"])
@@ -105,6 +112,7 @@ PROJECTIONS: Mapping[str, Callable[[JsonObject, ZoneInfo], Iterator[Relation]]] 
     {
         "CareTeam": _care_team,
         "Consent": _consent,
+        "Organization": _organization,
         "Patient": _patient,
         "PractitionerRole": _practitioner_role,
         "RelatedPerson": _related_person,

@@ -6,6 +6,7 @@ purpose, now) are bound per request. Sources: domain.md 4.2 and world.md, "Who s
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from recovery_api.fhir.labels import APART, bit
 from recovery_api.fhir.search.expression import (
     EVERYTHING,
     NOTHING,
@@ -33,6 +34,12 @@ GRACE_DAYS = 7
 
 no_client = Own("client", "=", "")
 released = Own("released", "=", True)
+
+
+# What is kept apart, by content or because somebody has raised it: about employees (D10), and notes of psychotherapy or SUD counseling.
+not_apart = Own("labels", "lacks", APART)
+not_of_employees = Own("labels", "lacks", bit("EMP"))
+not_psychotherapy = Own("labels", "lacks", bit("PSYTHPN"))
 
 
 def kind(name: str) -> Expression:
@@ -64,11 +71,11 @@ consented, consented_person = Consented(), Consented(person=True)
 basis = both(consented_person, OwnBasis())
 recipient_organization = ClientOf(("consent-permit",), ORGANIZATION, qualifiers=(PURPOSE, "*"))
 team_member = either(ClientOf(("treatment-team",), HOLDER, ORGANIZATION), ClientOf(("treatment-organization",), ORGANIZATION))
-emergency_client = ClientOf(("emergency",), EMERGENCY, ORGANIZATION)
+emergency_client = both(ClientOf(("emergency",), EMERGENCY, ORGANIZATION), not_apart)
 consented_team = both(team_member, consented)
 
 # The client's own record; a RelatedPerson has it as a verified representative or by a consent that names them.
-own_client = Own("client", "=", CLIENT)
+own_client = both(Own("client", "=", CLIENT), not_apart)
 own_record = both(own_client, either(ClientOf(("self",), HOLDER), ClientOf(("representative",), HOLDER)))
 relative = both(own_client, ClientOf(("consent-permit",), HOLDER, qualifiers=(PURPOSE, "*")))
 relatives_record = both(relative, consented)
@@ -80,28 +87,34 @@ RULES: Mapping[str, Expression] = MappingProxyType(
         # What has no client of its own follows what it points at.
         "of-target": Via("target"),
         "of-document": either(Via("security-context"), both(kind("unbound"), Own("creator", "=", CREATOR))),
-        "companion-clients": companion_client,
-        "companion-sessions": either(companion_client, both(companion_client_lately, mine("participant"))),
-        "companion-observations": both(companion_client, Not(kind("boundary-event"))),
+        "companion-clients": both(companion_client, not_apart),
+        "companion-sessions": both(not_apart, either(companion_client, both(companion_client_lately, mine("participant")))),
+        "companion-observations": both(
+            companion_client, Not(kind("boundary-event")), not_of_employees, either(not_psychotherapy, mine("performer"))
+        ),
         "companion-notes": both(
             either(companion_client, both(companion_client_lately, mine("author"))),
-            either(Not(kind("counseling-note")), mine("author")),
+            not_of_employees,
+            either(both(Not(kind("counseling-note")), not_psychotherapy), mine("author")),
         ),
         "companion-tasks": both(
             not_of_somebody_elses_client,
             Not(kind("boundary-event")),
+            either(not_apart, kind("supervision")),
             either(mine("owner", "requester"), both(kind("supervision"), about_me)),
         ),
-        "companion-requests": both(companion_client, mine("requester", "performer")),
-        "companion-appointments": both(not_of_somebody_elses_client, mine("participant")),
-        "companion-messages": both(not_of_somebody_elses_client, either(mine("sender", "recipient"), about_me)),
+        "companion-requests": both(companion_client, not_apart, mine("requester", "performer")),
+        "companion-appointments": both(not_of_somebody_elses_client, not_apart, mine("participant")),
+        "companion-messages": both(
+            not_of_somebody_elses_client, either(not_apart, kind("supervision")), either(mine("sender", "recipient"), about_me)
+        ),
         "managed-clients": managed_client,
         "managed-or-referred": either(managed_client, referred_client),
         "managed-observations": either(
             both(managed_client, Not(kind("boundary-event"))),
             both(kind("boundary-event"), either(mine("performer"), supervised_staff)),
         ),
-        "managed-notes": both(managed_client, either(Not(kind("counseling-note")), mine("author"))),
+        "managed-notes": both(managed_client, either(both(Not(kind("counseling-note")), not_psychotherapy), mine("author"))),
         "managed-tasks": either(
             both(
                 Not(kind("supervision")),
@@ -129,7 +142,7 @@ RULES: Mapping[str, Expression] = MappingProxyType(
         "consented-basis": both(recipient_organization, basis),
         "managed-groups": Party(("managing-entity",), ORGANIZATION),
         "team-referrals": both(consented_team, mine("requester")),
-        "own-referrals": Party(("requester",), ORGANIZATION),
+        "own-referrals": both(Party(("requester",), ORGANIZATION), not_apart),
         "own-record": own_record,
         "own-or-permitted": either(own_record, relatives_record),
         "own-or-permitted-persons": either(own_record, both(relative, consented_person)),

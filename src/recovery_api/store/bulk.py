@@ -1,9 +1,9 @@
 """Bulk writing: many resources at a time, by COPY on PostgreSQL."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
-from sqlalchemy import ClauseElement, ColumnElement, Table, Text, select, union_all
+from sqlalchemy import ClauseElement, ColumnElement, Integer, Table, Text, literal_column, select, union_all
 
 from recovery_api.fhir.search.expression import IndexRow
 from recovery_api.store import writes
@@ -27,16 +27,28 @@ class Item(NamedTuple):
     rows: Sequence[IndexRow]
 
 
-async def versions(writer: Writer, type: str, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None]]:
-    """The last version's number and body, by id, of those resources that are or were there (None: deleted); they are locked."""
+class Last(NamedTuple):
+    """The last version of a resource; `there`: it is no deletion."""
+
+    version: int
+    there: bool
+    labels: int
+    raised: int
+
+
+NEVER_THERE: Final = Last(0, there=False, labels=0, raised=0)
+
+
+async def versions(writer: Writer, type: str, ids: Sequence[str]) -> dict[str, Last]:
+    """The last version, by id, of those resources that are or were there; they are locked."""
     statement = writer.statements.fixed("last-versions", lambda: _last_versions(writer.statements))
     rows = await writer.connection.fetch(
         statement.text, statement.values({"of_type": type, "ids": text_list(ids, writer.statements.dialect)})
     )
-    found: dict[str, tuple[int, bytes | None]] = {}
-    for id_, version, body in cast("Iterable[tuple[str, int, bytes | None]]", rows):
-        if id_ not in found or found[id_][0] < version:
-            found[id_] = (version, body)
+    found: dict[str, Last] = {}
+    for id_, version, there, labels, raised in cast("Iterable[tuple[str, int, int, int, int]]", rows):
+        if id_ not in found or found[id_].version < version:
+            found[id_] = Last(version, bool(there), labels, raised)
     return found
 
 
@@ -93,8 +105,10 @@ def _listed(statements: Statements, table: Table) -> tuple[ColumnElement[bool], 
 
 
 def _last_versions(statements: Statements) -> ClauseElement:
-    current = select(resource.c.id, resource.c.version, resource.c.body).where(*_listed(statements, resource))
+    yes, no = (literal_column(number, Integer) for number in ("1", "0"))
+    columns = (resource.c.id, resource.c.version, yes.label("there"), resource.c.labels, resource.c.raised)
+    current = select(*columns).where(*_listed(statements, resource))
     if statements.dialect == "postgresql":
         current = select(current.with_for_update().cte("current"))
-    ended = select(history.c.id, history.c.version, history.c.body).where(*_listed(statements, history), history.c.body.is_(None))
+    ended = select(history.c.id, history.c.version, no, no, no).where(*_listed(statements, history), history.c.body.is_(None))
     return union_all(current, ended)

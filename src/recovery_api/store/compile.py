@@ -59,13 +59,17 @@ from recovery_api.store.follow import kept
 from recovery_api.store.lift import after_prefix, next_place
 from recovery_api.store.position import position
 from recovery_api.store.records import Parameter, Parameters
-from recovery_api.store.related import looks_further, named_in, of_version, related, standing_now
+from recovery_api.store.related import lack_now_too, looks_further, named_in, of_version, related, standing_now
 from recovery_api.store.statement import Dialect, one_of, sql_value
 from recovery_api.store.tables import party, relation, resource, search_index
 from recovery_api.store.visibility import Visibility
 
 Clause: TypeAlias = ColumnElement[bool]
-_TYPES: dict[str, TypeEngine[Any]] = {"low": Double(), "high": Double(), "last_updated": BigInteger(), "released": Boolean()}
+_TYPES: dict[str, TypeEngine[Any]] = {
+    **dict.fromkeys(("low", "high"), Double()),
+    **dict.fromkeys(("last_updated", "labels"), BigInteger()),
+    "released": Boolean(),
+}
 
 
 class Scope(NamedTuple):
@@ -170,7 +174,8 @@ class Compiler:
             case Row():
                 return self._rows((expression,), scope)
             case Own(column, comparison, value):
-                return _compare(scope.table.c[column], comparison, value, _TYPES.get(column, Text()))
+                said = _compare(scope.table.c[column], comparison, value, _TYPES.get(column, Text()))
+                return and_(said, lack_now_too(scope.table, value)) if comparison == "lacks" and "created" not in scope.table.c else said
             case Chain(param, targets):
                 return self._chain(param, targets, scope)
             case Has():
@@ -375,6 +380,8 @@ def _compare(column: ColumnElement[Any], comparison: Comparison, value: Value, t
             return _starts_with(column, value)
         case "contains":
             return position(column, operand) > literal_column("0", Integer)
+        case "lacks":
+            return column.bitwise_and(operand) == literal_column("0", BigInteger)
         case "extends":
             return func.substr(operand, literal_column("1", Integer), func.length(column)) == column
 

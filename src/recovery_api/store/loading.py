@@ -8,9 +8,13 @@ import asyncpg
 from sqlalchemy import BigInteger, ClauseElement, Text, delete, select
 
 from recovery_api.fhir.errors import Conflict
+from recovery_api.fhir.json import JsonObject, dump
+from recovery_api.fhir.labels import codings, raised
 from recovery_api.fhir.search.expression import IndexRow
 from recovery_api.store import bulk
 from recovery_api.store.bulk import Item
+from recovery_api.store.label_rows import security_rows
+from recovery_api.store.labelling import Labelled, Labeller
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Facets
 from recovery_api.store.statement import bind, in_list, text_list
@@ -43,17 +47,18 @@ async def contents(store: Store, keys: Iterable[tuple[str, str]]) -> dict[tuple[
 
 
 class Draft(NamedTuple):
-    """A resource to store; its body says its version, which only the transaction knows."""
+    """A resource to store; its `meta` says its version, which only the transaction knows, and its labels."""
 
     type: str
     id: str
     facets: Facets
     rows: Sequence[IndexRow]
-    body: Callable[[int, int], bytes]
-    """The bytes for a version's number and stamp (microseconds, UTC)."""
+    """Its index rows, save those of labels."""
+    content: Callable[[int, int], JsonObject]
+    """The resource for a version's number and stamp (microseconds, UTC), with the labels that were sent."""
 
 
-async def write(store: Store, drafts: Sequence[Draft], *, notify: bool) -> None:
+async def write(store: Store, labeller: Labeller, drafts: Sequence[Draft], *, notify: bool) -> None:
     """Store the drafts, each id once, in one transaction, as the version after the last one of their id; with `notify`, tell of them.
 
     Raises Conflict where somebody else stores one of them at the same time, ServiceUnavailable where the database is busy:
@@ -61,7 +66,7 @@ async def write(store: Store, drafts: Sequence[Draft], *, notify: bool) -> None:
     """
     try:
         async with store.writer(SYSTEM, creator=CREATOR) as writer:
-            items = await _items(writer, drafts)
+            items = await _items(writer, labeller, drafts)
             await bulk.load(writer, items)
             if notify:
                 await bulk.tell(writer, [each for each in items if not each.replaces], "PUT")
@@ -72,16 +77,27 @@ async def write(store: Store, drafts: Sequence[Draft], *, notify: bool) -> None:
         raise Conflict from error
 
 
-async def _items(writer: Writer, drafts: Sequence[Draft]) -> list[Item]:
-    last: dict[tuple[str, str], tuple[int, bool]] = {}
+async def _items(writer: Writer, labeller: Labeller, drafts: Sequence[Draft]) -> list[Item]:
+    last: dict[tuple[str, str], bulk.Last] = {}
     for type_, ids in by_type((draft.type, draft.id) for draft in drafts).items():
-        for id_, (version, body) in (await bulk.versions(writer, type_, ids)).items():
-            last[type_, id_] = version, body is not None
-    items: list[Item] = []
-    for type_, id_, facets, rows, body in drafts:
-        version, there = last.get((type_, id_), (0, False))
-        items.append(Item(type_, id_, version + 1, there, body(version + 1, writer.stamp), facets, rows))
-    return items
+        last |= {(type_, id_): found for id_, found in (await bulk.versions(writer, type_, ids)).items()}
+    befores = [last.get((draft.type, draft.id), bulk.NEVER_THERE) for draft in drafts]
+    nodes = [_labelled(writer, draft, before) for draft, before in zip(drafts, befores, strict=True)]
+    await labeller.label(writer, nodes)
+    return [
+        Item(type_, id_, before.version + 1, before.there, dump(node.resource), node.facets, [*rows, *_labels(node)])
+        for (type_, id_, _, rows, _), before, node in zip(drafts, befores, nodes, strict=True)
+    ]
+
+
+def _labelled(writer: Writer, draft: Draft, before: bulk.Last) -> Labelled:
+    said = draft.content(before.version + 1, writer.stamp)
+    facets = draft.facets._replace(raised=raised(said["meta"].get("security"), before.labels, before.raised))
+    return Labelled(said, facets, before=before.labels if before.there else None)
+
+
+def _labels(node: Labelled) -> list[IndexRow]:
+    return security_rows(node.resource["resourceType"], codings(node.facets.labels))
 
 
 def by_type(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

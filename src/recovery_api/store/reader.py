@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
-from sqlalchemy import FromClause, Integer, Select, Text, literal_column, null, or_, select, union_all
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, null, or_, select, union_all
 
 from recovery_api.store.compile import Clause, Compiler, Scope
 from recovery_api.store.connected import Connected
-from recovery_api.store.engine import Row
+from recovery_api.store.engine import Connection, Row
 from recovery_api.store.follow import linked, record_columns
 from recovery_api.store.includes import MAX_INCLUDED, included
-from recovery_api.store.records import STORED, Record
+from recovery_api.store.records import STORED, Context, Record
 from recovery_api.store.search import Cursor, Page, SearchQuery, count_statement, page_statement
 from recovery_api.store.statement import SqlValue, Statement, bind, in_list, text_list
-from recovery_api.store.statements import horizon, last_stamp
-from recovery_api.store.tables import history, resource
+from recovery_api.store.statements import Statements, horizon, last_stamp
+from recovery_api.store.tables import client_context, history, resource
 from recovery_api.store.visibility import SYSTEM, Visibility
 
 WIDTH = len(Record._fields)
@@ -31,6 +31,11 @@ def _cursor(query: SearchQuery, last: Row, now: int) -> Cursor:
 
 class Reader(Connected):
     """Reads on one connection."""
+
+    def __init__(self, connection: Connection, statements: Statements, visibility: Visibility) -> None:
+        super().__init__(connection, statements, visibility)
+        self.contexts: dict[str, Context] = {}
+        """Of clients whose context was read along with something else, by their id."""
 
     def seeing(self, visibility: Visibility) -> "Reader":
         """The same connection, and transaction if there is one, seen through another visibility."""
@@ -77,19 +82,25 @@ class Reader(Connected):
         [row] = await self.connection.fetch(statement.text, values)
         return cast("int", row[0])
 
-    async def references_visible(self, references: Sequence[tuple[str, str]], creator: str | None = None) -> set[tuple[str, str]]:
-        """Those of the (type, id) pairs that are there, and that the caller sees or has created."""
+    async def references_visible(
+        self, references: Sequence[tuple[str, str]], creator: str | None = None, *, holding: str = ""
+    ) -> set[tuple[str, str]]:
+        """Those of the (type, id) pairs that are there, and that the caller sees or has created.
+
+        Along with them, the context of the client `holding` is read, and held against change until the transaction ends.
+        """
         by_type: dict[str, list[str]] = {}
         for type_, id_ in references:
             by_type.setdefault(type_, []).append(id_)
         types = tuple(sorted(by_type))
         if not types:
             return set()
-        key = ("references", types, creator is None, self.visibility.key)
-        statement = self.statements.get(key, lambda: self._referenced(types, creator is not None))
+        key = ("references", types, creator is None, bool(holding), self.visibility.key)
+        statement = self.statements.get(key, lambda: self._referenced(types, creator is not None, holding=bool(holding)))
         named: dict[str, SqlValue] = {f"ids_{type_}": text_list(ids, self.statements.dialect) for type_, ids in by_type.items()}
-        rows = await self.fetch(statement, named | {"creator_of": creator})
-        return {(cast("str", row[0]), cast("str", row[1])) for row in rows}
+        rows = cast("Sequence[tuple[str, str, int]]", await self.fetch(statement, named | {"creator_of": creator, "context_of": holding}))
+        self.contexts |= {id_: Context(labels, alone=False) for type_, id_, labels in rows if not type_}
+        return {(type_, id_) for type_, id_, _ in rows if type_}
 
     async def followed(self, records: Sequence[Record]) -> Sequence[Record]:
         """The records, `hidden` naming just what the caller may not follow: what nothing opened at once is looked up for all of them."""
@@ -149,7 +160,7 @@ class Reader(Connected):
         where = (history.c.id == bind("id", Text()), history.c.body.is_(None), ~there, visible)
         return self.statements.compiled(select(*old).where(*where, history.c.version == newest.scalar_subquery()))
 
-    def _referenced(self, types: tuple[str, ...], by_creator: bool) -> Statement:
+    def _referenced(self, types: tuple[str, ...], by_creator: bool, *, holding: bool) -> Statement:
         found = (resource.c.type, resource.c.id, resource.c.version)  # with the version, no index covers all: SQLite then seeks the ids
         parts: list[Select[str, str, int]] = []
         for type_ in types:
@@ -159,4 +170,13 @@ class Reader(Connected):
                 own = resource.c.creator == bind("creator_of", Text())
                 readable = or_(readable, self._compiler(SYSTEM).visible(scope) & own)
             parts.append(select(*found).where(in_list(resource.c.id, f"ids_{type_}", self.statements.dialect), readable))
+        if holding:
+            context = held_context(bind("context_of", Text())).cte("context")
+            parts.append(select(literal("", Text, literal_execute=True), context.c.client, context.c.labels))
         return self.statements.compiled(union_all(*parts) if len(parts) > 1 else parts[0])
+
+
+def held_context(client: ColumnElement[str], *, alone: bool = False) -> Select[str, int]:
+    """A client's context (client, labels), held until the transaction ends: against change, or `alone`."""
+    found = select(client_context.c.client, client_context.c.labels).where(client_context.c.client == client)
+    return found.with_for_update(read=not alone)

@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple, Protocol
 
+from recovery_api.fhir.labels import APART, PART2, SENSITIVITY, closed
+
 ALWAYS: Final = 0
 NEVER: Final = 1 << 62
 """The `starts` and `ends` of a relation without a limit (stamps: microseconds since the epoch)."""
@@ -73,6 +75,23 @@ class ConsentRule(NamedTuple):
     data: tuple[int, int] | None = None
     starts: int = ALWAYS
     ends: int = NEVER
+class Basis(NamedTuple):
+    """What the labels of a version are made of, so far as its content says it. `own` are bits of labels."""
+
+    own: int = 0
+    lawful: bool = False
+    """The law that holds for its client holds for it."""
+    collective: bool = False
+    """It takes the sensitivities of its client's episodes: free text that nobody can classify."""
+
+    def labels(self, raised: int, context: int, carried: int) -> int:
+        """The labels in force, of what was raised, what is true of its client, and what came from what it refers to."""
+        found = self.own | raised | carried
+        if self.lawful:
+            found |= context & PART2
+        if self.collective:
+            found |= context & SENSITIVITY & ~APART
+        return closed(found)
 
 
 class Facets(NamedTuple):
@@ -93,6 +112,7 @@ class Facets(NamedTuple):
     links: tuple[str, ...] = ()
     consent_rules: tuple[ConsentRule, ...] | None = None
     """What a Consent says; None for any other type."""
+    basis: Basis = Basis()
 
     @property
     def columns(self) -> dict[str, str | int | bool | None]:
@@ -108,6 +128,17 @@ class Facets(NamedTuple):
             "happened_until": happened_until,
             "links": " ".join(self.links),
         }
+
+
+FRAMING: Final = frozenset({"Condition", "EpisodeOfCare", "Organization", "Procedure"})
+"""Types whose change may change a client's context: who writes them holds it alone."""
+
+
+class Context(NamedTuple):
+    """What is true of a client as a whole: bits of labels, held against change, or alone, until the transaction ends."""
+
+    labels: int
+    alone: bool
 
 
 class Parameter(Protocol):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, or_, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, not_, or_, select
 
 from recovery_api.fhir.search.expression import And, ClientOf, Expression, Not, Or, Value, Via
 from recovery_api.store.existing import existing
 from recovery_api.store.statement import bind, one_of, sql_value
-from recovery_api.store.tables import party, relation
+from recovery_api.store.tables import party, relation, resource
 
 Clause: TypeAlias = ColumnElement[bool]
 DAY = 86_400_000_000
@@ -58,3 +58,11 @@ def looks_further(rule: Expression) -> bool:
             return True
         case _:
             return False
+
+
+def lack_now_too(version: FromClause, value: Value) -> Clause:
+    """The current version has none of these bits of labels: a superseded one is under them too (world.md, decision 3)."""
+    now = resource.alias()
+    labelled = now.c.labels.bitwise_and(sql_value(value, BigInteger())) != literal_column("0", BigInteger)
+    there = select(literal_column("1", Integer)).where(now.c.type == version.c.type, now.c.id == version.c.id, labelled)
+    return not_(existing(there.correlate_except(now)))

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, Larg
 metadata = MetaData()
 
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-UNDISTRIBUTED: Final = frozenset({"outbox", "claim", "relation", "consent_rule", "clock"})
+UNDISTRIBUTED: Final = frozenset({"outbox", "claim", "relation", "client_context", "consent_rule", "clock"})
 """Tables that stay whole where the store is sharded; all others are distributed by `id`."""
 
 
@@ -101,6 +101,16 @@ relation = Table(
     Index("relation_source", "source_type", "source_id"),
 )
 """Who stands in which relation to whom, from `starts` until just before `ends`: a projection of the resources that say so."""
+
+client_context = Table(
+    "client_context",
+    metadata,
+    Column("client", TEXT, primary_key=True),
+    Column("labels", BigInteger, nullable=False),
+)
+"""What is true of a client as a whole: bits of the law (`42CFRPart2`), and of the sensitivities of all of their episodes. Whoever
+writes of a client holds the row, so that nobody changes it meanwhile.
+"""
 
 consent_rule = Table(
     "consent_rule",

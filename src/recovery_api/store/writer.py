@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ClauseElement, Text, delete, func, select, update
+from sqlalchemy import BigInteger, ClauseElement, Text, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recovery_api.fhir.errors import Conflict, PreconditionFailed
@@ -13,8 +13,8 @@ from recovery_api.store import consents, writes
 from recovery_api.store.compile import Compiler, Scope
 from recovery_api.store.engine import Connection
 from recovery_api.store.follow import record_columns
-from recovery_api.store.reader import Reader
-from recovery_api.store.records import Facets, Record, Relation
+from recovery_api.store.reader import WIDTH, Reader, held_context
+from recovery_api.store.records import FRAMING, Context, Facets, Record, Relation
 from recovery_api.store.relations import project
 from recovery_api.store.statement import Statement, bind
 from recovery_api.store.statements import Statements
@@ -100,15 +100,25 @@ class Writer(Reader):
         return True
 
     async def lock(self, type: str, id: str) -> Record | None:
-        """The current version, held until the transaction ends: nobody else can change it."""
+        """The current version, held until the transaction ends: nobody else can change it, nor its client's context."""
         statement = self.statements.get(("lock", type, self.visibility.key), lambda: self._locking(type))
-        return await self._one(statement, {"id": id})
+        rows = await self.fetch(statement, {"id": id})
+        if not rows:
+            return None
+        record, context = Record._make(cast("Any", rows[0][:WIDTH])), cast("int | None", rows[0][WIDTH])
+        if context is not None:
+            self.contexts[record.client] = Context(context, alone=type in FRAMING)
+        return record
 
     def _locking(self, type_: str) -> Statement:
         compiler = Compiler(self.statements.dialect, self.statements.parameters, self.visibility)
         visible = compiler.visible(Scope(resource, (type_,), single=True))
-        found = select(*record_columns(compiler, resource, (type_,))).where(visible, resource.c.id == bind("id", Text()))
-        return self.statements.compiled(found.with_for_update(of=resource))
+        mine, this = resource.alias(), bind("id", Text())
+        client = select(mine.c.client).where(mine.c.type == literal(type_, Text, literal_execute=True), mine.c.id == this)
+        context = held_context(client.scalar_subquery(), alone=type_ in FRAMING).cte("context")
+        columns = [*record_columns(compiler, resource, (type_,)), context.c.labels.label("context_labels")]
+        found = select(*columns).join_from(resource, context, context.c.client == resource.c.client, isouter=True)
+        return self.statements.compiled(found.where(visible, resource.c.id == this).with_for_update(of=resource))
 
     async def claim(self, key: str) -> bool:
         """Take the key until it is released; False where it is taken. Waits for a transaction that has just taken it."""

@@ -35,7 +35,7 @@ from zlib import crc32
 FOREVER = 1e18
 
 RowColumn: TypeAlias = Literal["system", "value", "system2", "value2", "low", "high"]
-Comparison: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "prefix", "contains", "extends"]
+Comparison: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "prefix", "contains", "extends", "lacks"]
 
 
 class Bind(NamedTuple):
@@ -106,9 +106,9 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Own:
     """A column of the resource itself: `id`, `type`, `client` (str), `last_updated` (µs), `kind` (str), `released` (bool),
-    `creator` (str)."""
+    `creator` (str), `labels` (bits). `lacks`: none of the value's bits is set, in a version's own labels or the current ones."""
 
-    column: Literal["id", "type", "client", "last_updated", "kind", "released", "creator"]
+    column: Literal["id", "type", "client", "last_updated", "kind", "released", "creator", "labels"]
     comparison: Comparison
     value: Value
 

@@ -38,6 +38,7 @@ class View:
     kind: str = ""
     released: bool = False
     creator: str = ""
+    labels: int = 0
     by_number: Mapping[int, list[IndexRow]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,6 +96,10 @@ def _extends(column: str, value: str) -> bool:
     return value.startswith(column)
 
 
+def _lacks(column: int, value: int) -> bool:
+    return not column & value
+
+
 _COMPARE: Mapping[Comparison, Any] = {
     "=": eq,
     "!=": ne,
@@ -105,6 +110,7 @@ _COMPARE: Mapping[Comparison, Any] = {
     "prefix": str.startswith,
     "contains": str.__contains__,
     "extends": _extends,
+    "lacks": _lacks,
 }
 
 
