@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from tests.callers import Caller
+from tests.contract.content import World
 from tests.contract.direct import Direct
 from tests.contract.doors import Door, Scene
 from tests.contract.matrix import MATRIX
 from tests.contract.oracle import Oracle
-from tests.contract.relations import World
 from tests.world import T0
 
 ALL_TYPES = frozenset().union(*(rights for rights in MATRIX.values()))

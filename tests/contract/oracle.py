@@ -36,29 +36,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 
 from tests.callers import Caller
+from tests.contract.content import Resource, World, client_of, codes, extension, local, reference, references
 from tests.contract.matrix import DEFINITIONS, DIRECTORY, may
-from tests.contract.relations import CASE_MANAGER, COMPANION, Relations, Resource, World, codes, extension, local, reference, references
+from tests.contract.relations import CASE_MANAGER, COMPANION, Relations
 
 FINAL_OBSERVATION, FINAL_NOTE = {"final", "amended", "corrected"}, {"final", "amended"}
-CLIENT_ELEMENT = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(
-    ("AllergyIntolerance", "Claim", "Consent", "Device", "EpisodeOfCare", "ExplanationOfBenefit", "FamilyMemberHistory", "Immunization",
-     "NutritionOrder", "RelatedPerson", "SupplyDelivery"), "patient")  # fmt: skip
 REFERRALS = {("http://hl7.org/fhir/CodeSystem/task-code", "fulfill"), local("task-code", "inquiry")}
 BOUNDARY_EVENTS = {local("companion-observation", "boundary-event"), local("task-code", "boundary-event")}
 CHECK_IN, EMERGENCY_REVIEW = local("task-code", "supervision-check-in"), local("task-code", "emergency-review")
 REPRESENTS = {("http://terminology.hl7.org/CodeSystem/v3-RoleCode", code) for code in ("GUARD", "HPOWATT")}
-
-
-def client_of(resource: Resource) -> str:
-    """`Patient/id` of the client whom a resource belongs to, or ''."""
-    kind = resource["resourceType"]
-    if kind == "Patient":
-        return f"Patient/{resource['id']}"
-    if kind == "Appointment":
-        actors = references([each.get("actor", {}) for each in resource.get("participant", [])])
-        return next((each for each in sorted(actors) if each.startswith("Patient/")), "")
-    found = reference(resource.get(CLIENT_ELEMENT.get(kind, "subject")))
-    return found if found.startswith("Patient/") else ""
 
 
 class Oracle:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from tests.callers import Caller
 from tests.contract.asking import JSON_PATCH, STATUS_PATCH, Request, batch, posted, search
-from tests.contract.oracle import Oracle, client_of
-from tests.contract.relations import Resource, World, codes, reference
+from tests.contract.content import Resource, World, client_of, codes, reference
+from tests.contract.oracle import Oracle
 from tests.world import by_id
 
 PART_2_PROGRAM = "https://recovery-api.example.org/fhir/StructureDefinition/part2-program"

@@ -1,6 +1,5 @@
 """Who belongs to whom, by the words of world.md: care teams, supervision, delegation, consent. Plain Python over JSON resources."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -8,53 +7,13 @@ from functools import cached_property
 from typing import Any
 
 from tests.callers import Caller
+from tests.contract.content import Resource, World, codes, extension, local, reference, references
+from tests.contract.periods import span
 
-CANON = "https://recovery-api.example.org/fhir"
 NUCC = "http://nucc.org/provider-taxonomy"
 COMPANION, CASE_MANAGER = (NUCC, "175T00000X"), (NUCC, "171M00000X")
 LIMITS = ("provision", "class", "code", "securityLabel", "dataPeriod", "data")
 GRACE = timedelta(days=7)
-
-Resource = dict[str, Any]
-World = Mapping[tuple[str, str], Resource]
-Codes = set[tuple[str | None, str | None]]
-
-
-def reference(holder: Mapping[str, Any] | None) -> str:
-    """The target of a Reference as `Type/id`, or ''."""
-    return re.sub(r"/_history/.*$", "", (holder or {}).get("reference", ""))
-
-
-def references(holders: list[Mapping[str, Any]] | None) -> set[str]:
-    return {reference(each) for each in holders or []} - {""}
-
-
-def codes(*concepts: Mapping[str, Any] | None) -> Codes:
-    return {(each.get("system"), each.get("code")) for concept in concepts for each in (concept or {}).get("coding", [])}
-
-
-def local(system: str, code: str) -> tuple[str, str]:
-    return f"{CANON}/CodeSystem/{system}", code
-
-
-def extension(holder: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    return (each for each in holder.get("extension", []) if each.get("url") == f"{CANON}/StructureDefinition/{name}")
-
-
-def _edges(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
-    """The first moment that a FHIR dateTime means, and the first moment after it; the two are one for an instant."""
-    if "T" in text:
-        moment = datetime.fromisoformat(text)
-        return moment, moment
-    year, month, day = ([int(part) for part in text.split("-")] + [0, 0])[:3]
-    first = datetime(year, month or 1, day or 1, tzinfo=zone)
-    if day:
-        after = datetime.combine(first.date() + timedelta(days=1), first.time(), tzinfo=zone)
-    elif month:
-        after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone)
-    else:
-        after = datetime(year + 1, 1, 1, tzinfo=zone)
-    return first, after
 
 
 @dataclass(frozen=True)
@@ -81,14 +40,13 @@ class Relations:
 
     # time ------------------------------------------------------------------------------------------------------------
     def begun(self, period: Mapping[str, Any]) -> bool:
-        return "start" not in period or _edges(period["start"], self.zone)[0] <= self.now
+        return span(period, self.zone).first <= self.now
 
     def end(self, period: Mapping[str, Any]) -> datetime | None:
-        return _edges(period["end"], self.zone)[1] if "end" in period else None
+        return span(period, self.zone).after if "end" in period else None
 
     def current(self, period: Mapping[str, Any] | None) -> bool:
-        end = self.end(period or {})
-        return self.begun(period or {}) and (end is None or self.now < end)
+        return span(period, self.zone).holds(self.now)
 
     # people ----------------------------------------------------------------------------------------------------------
     def roles(self, practitioner: str) -> list[Resource]:
