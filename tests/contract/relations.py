@@ -1,4 +1,4 @@
-"""Who belongs to whom, by the words of world.md: care teams, supervision, delegation, consent. Plain Python over JSON resources."""
+"""Who belongs to whom, by the words of world.md: care teams, supervision, delegation. Plain Python over JSON resources."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,11 @@ from functools import cached_property
 from typing import Any
 
 from tests.callers import Caller
-from tests.contract.content import Resource, World, codes, extension, local, reference, references
+from tests.contract.content import Resource, World, codes, extension, local, reference
 from tests.contract.periods import span
 
 NUCC = "http://nucc.org/provider-taxonomy"
 COMPANION, CASE_MANAGER = (NUCC, "175T00000X"), (NUCC, "171M00000X")
-LIMITS = ("provision", "class", "code", "securityLabel", "dataPeriod", "data")
 GRACE = timedelta(days=7)
 
 
@@ -137,54 +136,13 @@ class Relations:
             if self.current(parts.get("period", {}).get("valuePeriod")):
                 yield reference(parts.get(part, {}).get("valueReference"))
 
-    # consent ---------------------------------------------------------------------------------------------------------
-    def consents(self, client: str) -> Iterator[tuple[Resource, Resource]]:
-        """The Consents of a client that are in force, each with its root provision."""
-        for each in self.of("Consent"):
-            provision = each.get("provision", {})
-            if each.get("status") == "active" and reference(each.get("patient")) == client and self.current(provision.get("period")):
-                yield each, provision
-
-    def names(self, provision: Resource, caller: Caller, client: str) -> bool:
-        """Whether an actor of the provision is the caller, the caller's organization or a care team that the caller is on."""
-        actors = references([each.get("reference", {}) for each in provision.get("actor", [])])
-        mine = self.selves(caller) | {f"Organization/{caller.organization}"}
-        if actors & mine:
-            return True
-        teams = {
+    # together --------------------------------------------------------------------------------------------------------
+    def teams(self, members: set[str]) -> set[str]:
+        """The care teams on which one of these members is now."""
+        return {
             f"CareTeam/{team['id']}"
-            for team, each in self.participants(client)
-            if self.current(team.get("period")) and self.current(each.get("period")) and reference(each.get("member")) in mine
+            for team in self.of("CareTeam")
+            if team.get("status") == "active" and self.current(team.get("period"))
+            for each in team.get("participant", [])
+            if reference(each.get("member")) in members and self.current(each.get("period"))
         }
-        return bool(actors & teams)
-
-    def permitted(self, caller: Caller, client: str) -> bool:
-        """Whether a plain permit opens the client to the caller's organization (to a RelatedPerson: to that person)."""
-        named = caller.fhir_user if caller.role == "client" else f"Organization/{caller.organization}"
-        for _, provision in self.consents(client):
-            purposes = {each.get("code") for each in provision.get("purpose", [])}
-            if (
-                provision.get("type") == "permit"
-                and not any(limit in provision for limit in LIMITS)
-                and named in references([each.get("reference", {}) for each in provision.get("actor", [])])
-                and (not purposes or (caller.purpose or "TREAT") in purposes)
-            ):
-                return True
-        return False
-
-    def denied(self, caller: Caller, client: str, *, external: bool) -> bool:
-        """Whether any deny in a Consent in force, root or nested, closes the client to the caller."""
-        for _, root in self.consents(client):
-            for provision in _provisions(root):
-                if provision.get("type") != "deny":
-                    continue
-                naming = provision if provision.get("actor") else root
-                if self.names(naming, caller, client) or (external and not naming.get("actor")):
-                    return True
-        return False
-
-
-def _provisions(provision: Resource) -> Iterator[Resource]:
-    yield provision
-    for each in provision.get("provision", []):
-        yield from _provisions(each)
