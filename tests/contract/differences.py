@@ -1,6 +1,7 @@
 """What a caller gets through doors, held against what the oracle says."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from tests.callers import Caller
 from tests.contract.content import World
@@ -14,8 +15,8 @@ ALL_TYPES = frozenset().union(*(rights for rights in MATRIX.values()))
 NEVER_SEARCHED = {"Binary"}
 
 
-def scene(api: Direct, caller: Caller, world: World) -> Scene:
-    oracle = Oracle(world, T0)
+def scene(api: Direct, caller: Caller, world: World, now: datetime = T0) -> Scene:
+    oracle = Oracle(world, now)
     return Scene(api.as_(caller), caller, world, oracle, frozenset(oracle.visible(caller)))
 
 
