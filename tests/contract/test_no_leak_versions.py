@@ -6,43 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from recovery_api.demo.codes import ACT, coding, concept, local
-from recovery_api.fhir.json import JsonObject
 from tests.api import serving
 from tests.callers import CHEN, LEO, OMAR, SYS_RIVERBEND, Caller, app
+from tests.changing import changing
 from tests.contract.asking import Request, ask
 from tests.contract.direct import Direct
 from tests.contract.versions import visible_versions
 from tests.databases import Databases
-from tests.world import T0, Story, by_id
+from tests.wider import wide
+from tests.world import T0, by_id
 
 APP = app("raised")
 
 
-def told() -> tuple[Story, dict[str, list[JsonObject]]]:
-    """The client of Labels raised by hand (consent_table.md), with things that change; by what they are, their versions."""
-    from tests.wider import wide
-
-    story = wide()
-    changed: dict[str, list[JsonObject]] = {}
-
-    def changes(target: str, *changes: JsonObject) -> None:
-        first = deepcopy(story.find(target))
-        changed[target] = [first, *(first | each for each in changes)]
-
-    mood, craving = ({"code": concept(local("companion-observation", each))} for each in ("mood", "craving"))
-    changes("Observation/o-raised-old", craving, mood)  # was a craving for a while
-    changes("Observation/o-raised-mood", craving)  # turned out to be one
-    changes("Observation/o-raised-craving", {"status": "preliminary"}, mood | {"status": "amended"})
-    changes("Observation/o-raised-vio", {"meta": {"security": [coding(ACT, "HIV")]}})
-    changes("Observation/o-raised-sex", {"meta": {}, "language": "en"})  # once raised, it stays so
-    changes("Encounter/e-raised-dep", {"status": "onleave"}, {"status": "finished"})
-    changes("DocumentReference/d-raised-dep", {"docStatus": "amended"}, {"docStatus": "preliminary"}, {"docStatus": "final"})
-    changes("DocumentReference/d-raised-oud", {"securityLabel": [concept((ACT, "PSY"))]})
-    return story, changed
-
-
-STORY, CHANGED = told()
+STORY = wide()
+CHANGED = changing(STORY)
 WORLD = by_id(STORY.resources)
 
 
