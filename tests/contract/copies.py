@@ -2,6 +2,16 @@
 
 A reference to what the caller may not read, or to what is not there, is gone with all that stands in it. Where the element asks for it,
 what the reference stood in is gone with it.
+
+Choices where the pages leave one:
+
+1.  What the page says of seven elements holds wherever R4 asks for the reference: NEEDED names those that the tests' worlds have.
+2.  Of the references to a client only the one that makes the resource the client's is kept: the auditor does not get `Consent.performer`.
+3.  An element, an extension say, of which nothing but its url is left is gone too, and a list without members.
+4.  A reference is gone when its target is not there, of whatever type. `Attachment.url` is no Reference and stays, and so does every
+    conditional reference.
+5.  An AuditEvent is served whole: it is the auditor's alone, and says what was done to whom.
+6.  The members of a recipient group are those of the stored Group whom the reader may read; that they are computed is not told here.
 """
 
 from collections.abc import Callable
@@ -26,6 +36,8 @@ COMPANIONS_PATIENT_LACKS = {"identifier", "link"}
 def served(role: str, resource: Resource, reads: Callable[[str], bool]) -> Resource:
     """The copy for a caller of the role; `reads` says of a `Type/id` whether it is there for the caller to read."""
     kind = resource["resourceType"]
+    if kind == "AuditEvent":
+        return {name: value for name, value in resource.items() if name != "meta"}
     lacking = COMPANIONS_PATIENT_LACKS if (role, kind) == ("companion", "Patient") else set[str]()
     content = {name: value for name, value in resource.items() if name not in lacking | {"meta"}}
 

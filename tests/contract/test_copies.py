@@ -105,6 +105,12 @@ def test_the_auditor_keeps_the_bare_target_of_a_provenance():
     assert left(CHEN, "Provenance/prov-d-ana-1", "target") == {"DocumentReference/d-ana-1"}
 
 
+def test_an_audit_event_is_served_whole():
+    told: JsonObject = {"resourceType": "AuditEvent", "id": "a", "entity": [{"what": ref("Patient/ana")}]}
+    oracle = Oracle({**WORLD, ("AuditEvent", "a"): told}, T0)
+    assert copy(SAM, "AuditEvent/a", oracle) == told
+
+
 def test_a_provenance_of_which_every_target_is_hidden_is_hidden():
     assert not ORACLE.reads(CHEN, "Provenance/prov-d-cora-2")
     assert not ORACLE.reads(SYS_RIVERBEND, "Provenance/prov-d-cora-2")
