@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tests.callers import Caller
 from tests.contract.asking import Client, Request, ask, batch, found, link, posted, search
+from tests.contract.content import Resource, World, client_of, reference, references
 from tests.contract.matrix import may
-from tests.contract.oracle import Oracle, client_of
-from tests.contract.relations import Resource, World, reference, references
+from tests.contract.oracle import Oracle
 
 Answer = set[str] | int  # `Type/id`s, or the status where the door as a whole was refused
 PATIENT_COMPARTMENT = frozenset(
