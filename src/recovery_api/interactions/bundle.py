@@ -13,7 +13,8 @@ from recovery_api.interactions.target import Target, pairs, target
 Perform: TypeAlias = Callable[[Server, FhirRequest], Awaitable[FhirResult]]
 
 MOST_ENTRIES = 1_000
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+CONDITIONS = ("ifMatch", "ifNoneMatch", "ifNoneExist")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObject], perform: Perform) -> list[bytes]:
@@ -41,6 +42,9 @@ def entries_of(bundle: JsonObject) -> list[JsonObject]:
             raise BadRequest(
                 Issue("required", "Each entry needs a request with a method and a url.", f"Bundle.entry[{index}].request")
             )
+        for name in CONDITIONS:
+            if not isinstance(entry["request"].get(name, ""), str):
+                raise BadRequest(Issue("structure", f"{name} must be a text.", f"Bundle.entry[{index}].request.{name}"))
     return entries
 
 
