@@ -1,7 +1,8 @@
 """$validate: would this resource be stored? (https://hl7.org/fhir/R4/resource-operation-validate.html)."""
 from recovery_api.fhir import models
 from recovery_api.fhir.errors import BadRequest, Issue, NotFound
-from recovery_api.fhir.json import JsonObject, dump, load
+from recovery_api.fhir.json import Json, JsonObject, dump, load
+from recovery_api.fhir.json_types import is_object
 from recovery_api.fhir.outcome import outcome
 from recovery_api.interactions import validate as tiers
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
@@ -63,5 +64,8 @@ def _asked(request: FhirRequest) -> tuple[JsonObject | None, str, str]:
     mode = named.get("mode", {}).get("valueCode", said.get("mode", ""))
     if mode and mode not in {*MODES, "profile"}:
         raise BadRequest(Issue("value", "The mode is create, update, delete or profile.", "Parameters.parameter"))
+    resource: Json = named.get("resource", {}).get("resource")
+    if resource is not None and not is_object(resource):
+        raise BadRequest(Issue("structure", "The resource must be an object.", "Parameters.parameter.resource"))
     profile = named.get("profile", {})
-    return named.get("resource", {}).get("resource"), mode, profile.get("valueUri", profile.get("valueCanonical", said.get("profile", "")))
+    return resource, mode, profile.get("valueUri", profile.get("valueCanonical", said.get("profile", "")))
