@@ -40,7 +40,7 @@ class FhirRequest:
     operation: str | None = None
     query: tuple[tuple[str, str], ...] = ()
     look: tuple[tuple[str, str], ...] = ()
-    """`_format` and `_pretty`, where the address has them: links repeat them."""
+    """`_format` and `_pretty`, where the address has them: page links repeat them."""
     body: bytes | JsonObject = b""
     patch_type: str | None = None
     if_match: str | None = None

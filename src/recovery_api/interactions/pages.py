@@ -16,14 +16,18 @@ PARAMETER = "_page"
 
 
 def link(reading: Reading, pairs: Sequence[tuple[str, str]]) -> str:
-    """The address of the request with these parameters; how the answer is to look (`_format`, `_pretty`) stays."""
-    path, said = _path(reading.request), urlencode((*pairs, *reading.request.look), safe=":,|/$")
+    """The address of the request with these parameters."""
+    path, said = _path(reading.request), urlencode(pairs, safe=":,|/$")
     return f"{reading.server.base}{'/' if path else ''}{path}{'?' if said else ''}{said}"
 
 
 def next_link(reading: Reading, content: Any) -> str:
-    """The link to the page that this content (what JSON can hold) stands for, good for this caller at this address."""
-    return link(reading, [(PARAMETER, reading.server.links.seal(msgspec.json.encode(content), _whose(reading.request)))])
+    """The link to the page that this content (what JSON can hold) stands for, good for this caller at this address.
+
+    How the answer is to look (`_format`, `_pretty`) stays.
+    """
+    sealed = reading.server.links.seal(msgspec.json.encode(content), _whose(reading.request))
+    return link(reading, [(PARAMETER, sealed), *reading.request.look])
 
 
 def followed(reading: Reading) -> Any:
