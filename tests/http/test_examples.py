@@ -1,14 +1,17 @@
 """The official examples, loaded as an operator does and read as their case manager does: they come back as they were."""
 
+import gzip
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import pytest
 from rich.console import Console
 
 from recovery_api.commands.loading import Loading, Outcome, load_files
+from recovery_api.demo.people import REALISTIC_PATIENTS
 from recovery_api.demo.world import fixture
 from recovery_api.fhir.json import JsonObject, dump, parse
 from recovery_api.store.visibility import SYSTEM
@@ -89,6 +92,20 @@ async def test_what_was_accepted_comes_back_unchanged_to_a_case_manager_of_their
         if answer.status != 200 or content(answer.json) != content(resource):
             changed.append(f"{name(resource)}: {answer.status}")
     assert changed == [], "; ".join(changed)
+
+
+async def test_realistic_patients_come_back_unchanged_too(database_url: str, tmp_path: Path) -> None:
+    """Every tenth of what is carried."""
+    carried = [parse(line) for line in gzip.decompress(REALISTIC_PATIENTS.read_bytes()).splitlines()]
+    async with serving(database_url, tmp_path, fixture()) as api:
+        loading = Loading([REALISTIC_PATIENTS], tmp_path / "rejects.ndjson", {"companion": "maya", "case-manager": "ruth"})
+        outcome = await load_files(api.running.server, loading, Console(quiet=True))
+        teams_and_episodes = 2 * sum(each["resourceType"] == "Patient" for each in carried)
+        assert (outcome.report.rejected, outcome.report.created) == (0, len(carried) + teams_and_episodes)
+        ruth = api.as_(RUTH)
+        for resource in carried[::10]:
+            answer = await ruth.get(name(resource))
+            assert (answer.status, content(answer.json)) == (200, content(resource))
 
 
 async def test_what_has_no_client_here_is_kept_unchanged_and_is_nobodys(loaded: Loaded) -> None:

@@ -300,6 +300,13 @@ async def test_a_posted_search_finds_what_a_get_finds_and_takes_parameters_in_bo
         assert (await ruth.form(path, **params)).ids == {"s-zoe-1"}
 
 
+async def test_a_posted_search_says_in_its_form_too_how_the_answer_is_to_look(ruth: Client) -> None:
+    pretty = await ruth.form("Observation/_search", patient="yan", _count="1", _pretty="true", _format="json")
+    assert (pretty.status, pretty.body[:2]) == (200, b"{\n")
+    assert (pretty.link("next") or "").endswith("&_pretty=true&_format=json")
+    assert (await ruth.form("Observation/_search", _format="xml")).status == 406
+
+
 async def test_a_searchset_says_where_each_entry_is_and_why_it_is_there(ruth: Client) -> None:
     answer = await ask(ruth, "Encounter?_id=s-zoe-1&_include=Encounter:patient")
     assert (answer.json["type"], [entry["search"]["mode"] for entry in answer.json["entry"]]) == ("searchset", ["match", "include"])

@@ -1,4 +1,6 @@
 """Bundles: all or nothing, links between entries, identities, order."""
+from typing import Any
+
 import pytest
 
 from tests.api import Api
@@ -70,6 +72,42 @@ async def test_an_empty_bundle_gets_an_empty_answer(api: Api) -> None:
     for kind in ("batch", "transaction"):
         answer = await api.as_(MAYA).post("", {"resourceType": "Bundle", "type": kind})
         assert (answer.status, answer.json["type"], answer.json.get("entry")) == (200, f"{kind}-response", None)
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ({"ifNoneMatch": 'W/"1"'}, "304"),
+        ({"ifNoneMatch": 'W/"2"'}, "200"),
+        ({"ifModifiedSince": "2026-11-10T12:00:00Z"}, "304"),
+        ({"ifModifiedSince": "2026-11-10T13:00:00.5+01:00"}, "304"),
+        ({"ifModifiedSince": "2026-11-10T11:59:59Z"}, "200"),
+        ({"ifModifiedSince": "Tue, 10 Nov 2026 12:00:00 GMT"}, "400"),
+    ],
+)
+async def test_an_entry_reads_on_condition(shared: Api, condition: dict[str, str], status: str) -> None:
+    entry = {"request": {"method": "GET", "url": "Encounter/e-ana-1"} | condition}
+    answer = await shared.as_(MAYA).post("", bundle("batch", entry))
+    [said] = answer.json["entry"]
+    assert said["response"]["status"][:3] == status
+    assert ("resource" in said) == (status == "200")
+
+
+@pytest.mark.parametrize("kind", ["collection", "", None, 1, [], {}])
+async def test_only_a_batch_or_a_transaction_is_posted_to_the_base(shared: Api, kind: Any) -> None:
+    answer = await shared.as_(MAYA).post("", bundle(kind, post(observation())))
+    assert (answer.status, answer.places) == (400, {"Bundle.type"})
+
+
+@pytest.mark.parametrize("name", ["ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist", "url", "method"])
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_a_request_of_an_entry_is_made_of_texts(shared: Api, kind: str, name: str) -> None:
+    entry = post(observation())
+    entry["request"][name] = []
+    answer = await shared.as_(MAYA).post("", bundle(kind, entry))
+    assert (answer.status, answer.issue[0]) == (400, "error")
+    assert answer.places <= {"Bundle.entry[0].request", f"Bundle.entry[0].request.{name}"}
+    assert answer.places
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,18 @@ from typing import TypeAlias, cast
 
 from recovery_api.fhir.bundle import response_entry
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue, TooLarge
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import http_date, instant
 from recovery_api.fhir.json import Json, JsonObject, dump
 from recovery_api.fhir.outcome import outcome
+from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.context import FhirRequest, FhirResult, Prefer, Server
 from recovery_api.interactions.target import Target, pairs, target
 
 Perform: TypeAlias = Callable[[Server, FhirRequest], Awaitable[FhirResult]]
 
 MOST_ENTRIES = 1_000
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+CONDITIONS = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObject], perform: Perform) -> list[bytes]:
@@ -41,6 +43,9 @@ def entries_of(bundle: JsonObject) -> list[JsonObject]:
             raise BadRequest(
                 Issue("required", "Each entry needs a request with a method and a url.", f"Bundle.entry[{index}].request")
             )
+        for name in CONDITIONS:
+            if not isinstance(entry["request"].get(name, ""), str):
+                raise BadRequest(Issue("structure", f"{name} must be a text.", f"Bundle.entry[{index}].request.{name}"))
     return entries
 
 
@@ -80,9 +85,20 @@ def entry_request(server: Server, request: FhirRequest, entry: JsonObject, index
         body=cast("JsonObject", body) if isinstance(body, dict) else b"",
         if_match=asked.get("ifMatch"),
         if_none_match=asked.get("ifNoneMatch"),
+        if_modified_since=_since(server, asked.get("ifModifiedSince"), index),
         if_none_exist=asked.get("ifNoneExist"),
         prefer=Prefer(handling=request.prefer.handling),
     )
+
+
+def _since(server: Server, moment: str | None, index: int) -> str | None:
+    """An entry's ifModifiedSince, which is an instant, as the header has it: to the second."""
+    if moment is None:
+        return None
+    try:
+        return http_date(implicit_range(moment, server.zone).low)
+    except ValueError:
+        raise BadRequest(Issue("value", "ifModifiedSince must be an instant.", f"Bundle.entry[{index}].request.ifModifiedSince")) from None
 
 
 def answered(server: Server, result: FhirResult, prefer: Prefer) -> bytes:

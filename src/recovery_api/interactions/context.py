@@ -43,7 +43,7 @@ class FhirRequest:
     """HTTP's, by which an operation is asked for: GET or POST."""
     query: tuple[tuple[str, str], ...] = ()
     look: tuple[tuple[str, str], ...] = ()
-    """`_format` and `_pretty`, where the address has them: links repeat them."""
+    """`_format` and `_pretty`, where the address has them: page links repeat them."""
     body: bytes | JsonObject = b""
     patch_type: str | None = None
     if_match: str | None = None

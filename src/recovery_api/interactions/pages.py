@@ -25,14 +25,18 @@ class Asking(Protocol):
 
 
 def link(asking: Asking, pairs: Sequence[tuple[str, str]]) -> str:
-    """The address of the request with these parameters; how the answer is to look (`_format`, `_pretty`) stays."""
-    path, said = _path(asking.request), urlencode((*pairs, *asking.request.look), safe=":,|/$")
+    """The address of the request with these parameters."""
+    path, said = _path(asking.request), urlencode(pairs, safe=":,|/$")
     return f"{asking.server.base}{'/' if path else ''}{path}{'?' if said else ''}{said}"
 
 
 def next_link(asking: Asking, content: Any) -> str:
-    """The link to the page that this content (what JSON can hold) stands for, good for this caller at this address."""
-    return link(asking, [(PARAMETER, asking.server.links.seal(msgspec.json.encode(content), _whose(asking.request)))])
+    """The link to the page that this content (what JSON can hold) stands for, good for this caller at this address.
+
+    How the answer is to look (`_format`, `_pretty`) stays.
+    """
+    sealed = asking.server.links.seal(msgspec.json.encode(content), _whose(asking.request))
+    return link(asking, [(PARAMETER, sealed), *asking.request.look])
 
 
 def followed(asking: Asking) -> Any:

@@ -72,7 +72,7 @@ async def _bundle(server: Server, request: FhirRequest) -> FhirResult:
     said = request.content()
     check_type(said, "Bundle")
     kind = said.get("type")
-    if kind not in {"batch", "transaction"}:
+    if kind not in ("batch", "transaction"):
         raise BadRequest(Issue("value", "A Bundle that is posted here is a batch or a transaction.", "Bundle.type"))
     entries = entries_of(said)
     if kind == "batch":

@@ -14,7 +14,7 @@ from recovery_api.interactions.target import Target, pairs, target
 from recovery_api.operations import operate
 from recovery_api.routers.asgi import Receive, Scope, Send
 from recovery_api.routers.negotiation import check_accept, prefer, takes_gzip
-from recovery_api.routers.request import body, check_body_type
+from recovery_api.routers.request import FORM_SEARCH, body, check_body_type
 from recovery_api.routers.response import PREFLIGHT, Response, Wishes, answer, refusal
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ class FhirEndpoint:
             actor = None if path == "metadata" or path.partition("/")[0] in PUBLISHED else await self._identify(_bearer(headers))
             asked = target(scope["method"], path, self._server.interactions)
             scope["interaction"] = asked.interaction
-            query, look = _presentation(pairs(scope["query_string"].decode("latin-1")))
+            form = await _form(receive, headers) if _is_form(scope["method"], asked) else []
+            query, look = _presentation(pairs(scope["query_string"].decode("latin-1")) + form)
             wishes = wishes._replace(
                 pretty=_is_pretty(look),
                 gzip=takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
@@ -71,15 +72,11 @@ class FhirEndpoint:
     ) -> FhirResult:
         if actor is None:
             return self._published(_path(scope))
-        method: str = scope["method"]
-        form = method == "POST" and asked.interaction.startswith("search")
         content, content_type = b"", None
-        if form or (asked.interaction in WITH_BODY and method != "GET"):
+        if asked.interaction in WITH_BODY and scope["method"] != "GET":
             content = await body(receive, headers)
-            content_type = check_body_type(asked.interaction, headers, form=form) if content or asked.interaction != "operation" else None
-        if form:
-            query, content = query + _presentation(pairs(content.decode("latin-1")))[0], b""
-        said = "POST" if method == "POST" else "GET"
+            content_type = check_body_type(asked.interaction, headers) if content or asked.interaction != "operation" else None
+        said = "POST" if scope["method"] == "POST" else "GET"
         request = _request(asked, actor, said, query, look, content, content_type, headers, wishes)
         return await (operate if asked.interaction == "operation" else perform)(self._server, request)
 
@@ -124,6 +121,17 @@ def _request(
         if_none_exist=header(b"if-none-exist"),
         prefer=wishes.prefer,
     )
+
+
+def _is_form(method: str, asked: Target) -> bool:
+    """Whether the request is a search whose parameters come in its body."""
+    return method == "POST" and asked.interaction.startswith("search")
+
+
+async def _form(receive: Receive, headers: Mapping[bytes, bytes]) -> list[tuple[str, str]]:
+    content = await body(receive, headers)
+    check_body_type(FORM_SEARCH, headers)
+    return pairs(content.decode("latin-1"))
 
 
 def _path(scope: Scope) -> str:

@@ -7,6 +7,8 @@ from recovery_api.routers.negotiation import FORM, JSON_TYPES, PATCH_TYPES, medi
 
 MOST_BYTES = 16 << 20
 """The largest body that is taken."""
+FORM_SEARCH = "search"
+"""A search whose parameters are in its body."""
 
 
 async def body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
@@ -29,10 +31,10 @@ async def body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
     return b"".join(chunks)
 
 
-def check_body_type(interaction: str, headers: Mapping[bytes, bytes], *, form: bool) -> str:
+def check_body_type(interaction: str, headers: Mapping[bytes, bytes]) -> str:
     """The media type of the body. Raises UnsupportedMediaType where the interaction does not take it."""
     name = media_type(headers.get(b"content-type", b"").decode("latin-1"))
-    if form:
+    if interaction == FORM_SEARCH:
         allowed: Collection[str] = (FORM,)
     elif interaction == "patch":
         allowed = PATCH_TYPES
