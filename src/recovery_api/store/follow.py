@@ -121,9 +121,9 @@ def kept(compiler: Compiling, row: FromClause, alternatives: Sequence[Row], *, c
 
 def _named_types(alternatives: Sequence[Row]) -> list[str]:
     """The types that the rows must name, where each alternative says one."""
-    said = [[value for column, comparison, value in one.tests if (column, comparison) == ("system", "=")] for one in alternatives]
-    named = [value for values in said for value in values if isinstance(value, str) and value]
-    return sorted(set(named)) if len(named) == len(alternatives) else []
+    said = [{value for column, comparison, value in one.tests if (column, comparison) == ("system", "=")} for one in alternatives]
+    named = [{value for value in values if isinstance(value, str) and value} for values in said]
+    return sorted(set[str]().union(*named)) if all(named) else []
 
 
 def _is_open(compiler: Compiling, type_: ColumnElement[str]) -> Clause:
