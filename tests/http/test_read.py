@@ -6,6 +6,7 @@ import pytest
 
 from recovery_api.demo.timeline import T0
 from recovery_api.fhir.json import JsonObject
+from recovery_api.store.visibility import SYSTEM
 from tests.api import Api, Client
 from tests.callers import LEO, MAYA, RUTH
 from tests.http.resources import observation
@@ -93,6 +94,15 @@ async def test_a_copy_that_can_look_different_at_the_same_version_is_always_sent
         assert (pointing.status, part.status) == (200, 200)
         assert pointing.json["reasonReference"]
         assert "identifier" not in part.json
+
+
+async def test_what_has_labels_is_always_sent_for_they_change_without_a_new_version(api: Api) -> None:
+    known = {"if-none-match": 'W/"1"'}
+    assert (await api.as_(RUTH).get("Patient/ana", headers=known)).status == 304
+    async with api.running.server.store.writer(SYSTEM) as writer:
+        await writer.connection.execute("UPDATE resource SET labels = 1 WHERE type = 'Patient' AND id = 'ana'")
+    answer = await api.as_(RUTH).get("Patient/ana", headers=known)
+    assert (answer.status, answer.headers["etag"]) == (200, 'W/"1"')
 
 
 async def test_a_condition_tells_nothing_about_what_is_hidden(shared: Api) -> None:

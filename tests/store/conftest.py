@@ -36,7 +36,7 @@ class Parameters:
             "Observation.date": Parameter("date"),
             "Observation.value-quantity": Parameter("quantity"),
             "Observation.patient": Parameter("reference", column="client", targets=("Patient",)),
-            "Observation.subject": Parameter("reference", targets=("Patient", "Group")),
+            "Observation.subject": Parameter("reference", targets=("Patient", "Encounter")),
             "Observation.encounter": Parameter("reference", targets=("Encounter",)),
             "Observation.note": Parameter("string"),
             "Encounter.patient": Parameter("reference", column="client", targets=("Patient",)),

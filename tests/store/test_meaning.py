@@ -94,6 +94,10 @@ text_tests = st.builds(
 range_tests = st.builds(
     Passes, st.sampled_from(("low", "high")), st.sampled_from(("=", "!=", "<", "<=", ">", ">=")), st.sampled_from(NUMBERS)
 )
+reference_tests = st.one_of(
+    st.builds(Passes, st.just("system"), st.sampled_from(("=", "!=")), st.sampled_from(TYPES)),
+    st.builds(Passes, st.just("value"), st.sampled_from(("=", "!=", "prefix")), st.sampled_from(("p0", "p1", "e0", "x", "e"))),
+)
 
 
 def _rows(names: list[str], tests: st.SearchStrategy[Passes]) -> st.SearchStrategy[Expression]:
@@ -104,6 +108,7 @@ def expressions(type_: str, depth: int = 2) -> st.SearchStrategy[Expression]:
     leaves = [
         _rows(TEXT_PARAMS[type_], text_tests),
         _rows(RANGE_PARAMS[type_], range_tests),
+        _rows([name for name in REFERENCES[type_] if name not in CLIENT_PARAMS], reference_tests),
         st.builds(Own, st.just("client"), st.sampled_from(("=", "!=")), st.sampled_from(("", *IDS["Patient"]))),
         st.builds(Own, st.just("id"), st.sampled_from(("=", "<", "prefix")), st.sampled_from(IDS[type_])),
         st.builds(Own, st.just("released"), st.just("="), st.booleans()),

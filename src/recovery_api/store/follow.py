@@ -89,15 +89,20 @@ def record_columns(compiler: Compiling, table: FromClause, types: Sequence[str])
     """The columns of a Record of one of these types: what is stored, and those of its links that nothing opens at once."""
     if compiler.visibility.complete:
         return [*(table.c[name] for name in STORED), null().label("hidden")]
-    links = table.c.links
+    return [*(table.c[name] for name in STORED), case(*_left(compiler, table, types), else_=null()).label("hidden")]
+
+
+def _left(compiler: Compiling, table: FromClause, types: Sequence[str]) -> list[tuple[Clause, ColumnElement[Any]]]:
+    """What nothing opens at once, by how many links there are. SQLite is slow to take a list apart: one link is asked for as it is."""
+    links, nothing, space = table.c.links, _text(""), _text(" ")
     link = _listed(links, compiler.dialect)
-    end = position(link.c.value, _text("/"))
-    type_ = func.substr(link.c.value, _ONE, end - _ONE, type_=Text)
-    id_ = func.substr(link.c.value, end + _ONE, type_=Text)
-    joined = (func.string_agg if compiler.dialect == "postgresql" else func.group_concat)(link.c.value, _text(" "), type_=Text)
-    opened = or_(_is_open(compiler, type_), _opened_at_once(compiler, table, types, type_, id_))
-    left = select(func.coalesce(joined, _text(""))).select_from(link).where(not_(opened)).correlate_except(link)
-    return [*(table.c[name] for name in STORED), case((links != _text(""), left.scalar_subquery()), else_=null()).label("hidden")]
+    joined = (func.string_agg if compiler.dialect == "postgresql" else func.group_concat)(link.c.value, space, type_=Text)
+    left = select(func.coalesce(joined, nothing)).select_from(link).correlate_except(link)
+    several = left.where(not_(_opened_at_once(compiler, table, types, link.c.value))).scalar_subquery()
+    if compiler.dialect == "postgresql":
+        return [(links != nothing, several)]
+    single = case((_opened_at_once(compiler, table, types, links), nothing), else_=links)
+    return [(links == nothing, null()), (position(links, space) == literal_column("0", Integer), single), (links != nothing, several)]
 
 
 def kept(compiler: Compiling, row: FromClause, alternatives: Sequence[Row], *, caller: bool) -> Clause:
@@ -123,9 +128,9 @@ def kept(compiler: Compiling, row: FromClause, alternatives: Sequence[Row], *, c
 
 def _named_types(alternatives: Sequence[Row]) -> list[str]:
     """The types that the rows must name, where each alternative says one."""
-    said = [[value for column, comparison, value in one.tests if (column, comparison) == ("system", "=")] for one in alternatives]
-    named = [value for values in said for value in values if isinstance(value, str) and value]
-    return sorted(set(named)) if len(named) == len(alternatives) else []
+    said = [{value for column, comparison, value in one.tests if (column, comparison) == ("system", "=")} for one in alternatives]
+    named = [{value for value in values if isinstance(value, str) and value} for values in said]
+    return sorted(set[str]().union(*named)) if all(named) else []
 
 
 def _is_open(compiler: Compiling, type_: ColumnElement[str]) -> Clause:
@@ -147,10 +152,8 @@ def _leads_to_something(compiler: Compiling, type_: ColumnElement[str], id_: Col
 # What the statement that finds a record can say at once
 
 
-def _opened_at_once(
-    compiler: Compiling, source: FromClause, types: Sequence[str], type_: ColumnElement[str], id_: ColumnElement[str]
-) -> Clause:
-    """There is a resource of this type and id whose client, and columns, make that the caller sees it.
+def _opened_at_once(compiler: Compiling, source: FromClause, types: Sequence[str], link: ColumnElement[str]) -> Clause:
+    """There is a resource of the link's type and id whose client, and columns, make that the caller sees it.
 
     What must hold of the client of every visible resource of the one source type need not be asked again for another of the
     same client.
@@ -166,15 +169,24 @@ def _opened_at_once(
                 groups.setdefault(of_client, {}).setdefault(local, []).append(target)
     if not groups:
         return false()
+    end = position(link, _text("/"))
+    type_, id_ = func.substr(link, _ONE, end - _ONE, type_=Text), func.substr(link, end + _ONE, type_=Text)
     table = resource.alias()
     there = compiler.seeing(reached)
     opened: list[Clause] = []
     for of_client, locals_ in groups.items():
         asked = [there.condition(part, table) for part in sorted(of_client - known, key=repr)]
         same = [table.c.client == source.c.client] if of_client & known else []
-        here = [and_(one_of(table.c.type, names), there.condition(local, table)) for local, names in locals_.items()]
+        here = [and_(_among(table.c.type, names, compiler.dialect), there.condition(local, table)) for local, names in locals_.items()]
         opened.append(and_(*same, *asked, or_(*here)))
     return existing(select(_ONE).where(table.c.type == type_, table.c.id == id_, or_(*opened)).correlate_except(table))
+
+
+def _among(type_: ColumnElement[str], names: Sequence[str], dialect: Dialect) -> Clause:
+    """One of the types. SQLite makes a table of a list each time that the statement runs; a text it just searches."""
+    if dialect == "postgresql" or len(names) == 1:
+        return one_of(type_, names)
+    return position(_text(f" {' '.join(names)} "), _text(" ") + type_ + _text(" ")) > literal_column("0", Integer)
 
 
 def _parts(expression: Expression) -> tuple[Expression, ...]:

@@ -107,9 +107,10 @@ class Reader(Connected):
         asked = dict.fromkeys(link for record in records if record.hidden for link in record.hidden.split(" "))
         if not asked:
             return records
-        reached = self.seeing(replace(self.visibility.reached, binds=self.visibility.binds))
+        reached = replace(self.visibility.reached, binds=self.visibility.binds)
         pairs = [(type_, id_) for type_, _, id_ in (link.partition("/") for link in asked)]
-        seen = {f"{type_}/{id_}" for type_, id_ in await reached.references_visible(pairs)}
+        found = await self.seeing(reached).references_visible([pair for pair in pairs if pair[0] not in reached.open])
+        seen = {f"{type_}/{id_}" for type_, id_ in pairs if type_ in reached.open or (type_, id_) in found}
         return [
             one._replace(hidden=" ".join(link for link in one.hidden.split(" ") if link not in seen)) if one.hidden else one
             for one in records
