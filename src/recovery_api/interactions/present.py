@@ -33,7 +33,12 @@ async def present(server: Server, actor: Actor, reader: Reader, record: Record) 
 
 
 async def _recipients(reader: Reader, group: JsonObject) -> JsonObject:
+    return with_members(group, await members(reader, group))
+
+
+async def members(reader: Reader, group: JsonObject) -> list[str]:
+    """The clients whom the recipient group has now for this caller, by id."""
     managing = next(references_at(group, "managingEntity"), "")
     opened = ClientOf(("consent-permit",), managing)
     page = await reader.search(SearchQuery(("Patient",), opened, count=MOST_MEMBERS))
-    return with_members(group, sorted(record.id for record in page.records))
+    return sorted(record.id for record in page.records)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue
 from recovery_api.fhir.json import JsonObject
+from recovery_api.interactions.audited import keep
 from recovery_api.interactions.bundle import answered, entry_request
 from recovery_api.interactions.conditional import claimed_matches, one_match
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
@@ -49,7 +50,7 @@ async def transaction(
     """The response entries, in the order of the request. Raises the FhirError of the first entry that fails, at its place."""
     steps = [_step(server, request, index, entry) for index, entry in enumerate(entries)]
     _check_identities(steps)
-    answers: dict[int, bytes] = {}
+    results: dict[int, FhirResult] = {}
     async with server.store.writer(server.grants.rows(request.actor, server.clock()), creator=request.actor.holder) as writer:
         known = Transaction(waiting=[])
         for step in steps:
@@ -66,10 +67,12 @@ async def transaction(
             if step.request.interaction != "create":
                 await _store_waiting(writer, known)
             with _at(step.index):
-                answers[step.index] = answered(server, await _perform(server, step, writer, known, reads, writes), request.prefer)
+                results[step.index] = await _perform(server, step, writer, known, reads, writes)
         await _store_waiting(writer, known)
         await settle(server, request.actor, writer, known)
-    return [answers[index] for index in range(len(entries))]
+        records = await keep(server, writer, [(step.request, results[step.index]) for step in steps])
+    await server.audit.link(records)
+    return [answered(server, results[step.index], request.prefer) for step in steps]
 
 
 def _step(server: Server, request: FhirRequest, index: int, entry: JsonObject) -> Step:

@@ -12,6 +12,7 @@ from recovery_api.interactions import validate
 from recovery_api.interactions.context import FhirResult, Server
 from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.unit import Transaction, Writing
+from recovery_api.policy.audit import Shown
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of, facets
 from recovery_api.policy.writes import RULES, Change
@@ -36,7 +37,7 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     body = dump(said)
     await _store(writing, Item(said["resourceType"], id, 1, False, body, about, writing.server.extract(said)))
     writing.transaction.created[said["resourceType"], id] = said
-    return _saved(writing, 201, said["resourceType"], id, 1, body)
+    return _saved(writing, 201, Shown(said["resourceType"], id, 1, about.client), body)
 
 
 async def _store(writing: Writing, item: Item) -> None:
@@ -69,13 +70,13 @@ async def replace(writing: Writing, current: Record, make: Callable[[JsonObject]
     await _check_references(writing, resource, about.client, before)
     body = dump(said)
     await writing.writer.update(current.type, current.id, current.version, body, about, writing.server.extract(said), method=method)
-    return _saved(writing, 200, current.type, current.id, version, body)
+    return _saved(writing, 200, Shown(current.type, current.id, version, about.client), body)
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
     """Delete a resource, which was found writable; its versions stay."""
-    await writing.writer.delete(current.type, current.id, current.version)
-    return FhirResult(204, outcome=SAVED)
+    version = await writing.writer.delete(current.type, current.id, current.version)
+    return FhirResult(204, outcome=SAVED, shown=[Shown(current.type, current.id, version, current.client)])
 
 
 def localize(writing: Writing, resource: JsonObject) -> None:
@@ -193,11 +194,11 @@ async def _check_document(actor: Actor, writer: Writer, transaction: Transaction
 def found_already(writing: Writing, there: Record) -> FhirResult:
     """The answer of a conditional create that need not create."""
     body = there.body if writing.access.rows != "none" else None
-    return FhirResult(200, body, there.version, there.last_updated, f"{there.reference}/_history/{there.version}", SAVED)
+    told = Shown(there.type, there.id, there.version, there.client)
+    return FhirResult(200, body, there.version, there.last_updated, f"{there.reference}/_history/{there.version}", SAVED, [told])
 
 
-def _saved(writing: Writing, status: int, type: str, id: str, version: int, body: bytes) -> FhirResult:
+def _saved(writing: Writing, status: int, saved: Shown, body: bytes) -> FhirResult:
     readable = writing.access.rows != "none"
-    return FhirResult(
-        status, body if readable else None, version, writing.writer.stamp, f"{type}/{id}/_history/{version}", SAVED
-    )
+    location = f"{saved.type}/{saved.id}/_history/{saved.version}"
+    return FhirResult(status, body if readable else None, saved.version, writing.writer.stamp, location, SAVED, [saved])

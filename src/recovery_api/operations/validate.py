@@ -5,6 +5,7 @@ from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.outcome import outcome
 from recovery_api.interactions import validate as tiers
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
+from recovery_api.policy.audit import Shown
 from recovery_api.policy.decide import decide
 
 MODES = {"create": "c", "update": "u", "delete": "d"}
@@ -22,12 +23,14 @@ async def validate(server: Server, request: FhirRequest) -> FhirResult:
     resource, mode, profile = _asked(request)
     letter = MODES.get(mode, "r") if mode else "r" if request.id else "c"
     decide(server.matrix, request.actor, type, letter if mode or request.id else "")
+    told: list[Shown] = []
     if request.id is not None:
         sight = server.grants.sight(request.actor, "r", server.clock())
         async with server.store.reader(sight) as reader:
             record = await reader.read(type, request.id)
         if record is None or record.body is None:
             raise NotFound
+        told = [Shown(record.type, record.id, record.version, record.client)]
         resource = resource or load(record.body)
     if profile and profile != f"http://hl7.org/fhir/StructureDefinition/{type}":
         raise BadRequest(Issue("not-supported", f"The profile {profile[:128]} is not known here; the base profile of {type} is."))
@@ -39,7 +42,7 @@ async def validate(server: Server, request: FhirRequest) -> FhirResult:
         issues = _issues(resource, type)
         if mode == "create" and "id" in resource:
             issues.append(Issue("informational", "The id is ignored on create: the server gives ids.", f"{type}.id", "information"))
-    return FhirResult(200, dump(outcome(issues or [FINE])))
+    return FhirResult(200, dump(outcome(issues or [FINE])), shown=told)
 
 
 def _issues(resource: JsonObject, type: str) -> list[Issue]:

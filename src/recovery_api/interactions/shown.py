@@ -1,0 +1,28 @@
+"""Of whom an answer speaks: the versions that it holds, and the clients that they belong to."""
+from collections.abc import Sequence
+
+from recovery_api.fhir.json import load
+from recovery_api.interactions.present import members
+from recovery_api.policy.audit import Shown
+from recovery_api.store.reader import Reader
+from recovery_api.store.records import Record
+
+POINTING = frozenset({"Binary", "Provenance"})
+"""Types that have the client of what they point at."""
+
+
+async def shown(reader: Reader, records: Sequence[Record]) -> list[Shown]:
+    """What is said of the records in an audit record: one entry for each client that a record belongs to."""
+    found = [Shown(record.type, record.id, record.version, record.client) for record in records]
+    if any(record.type in POINTING or record.type == "Group" for record in records):
+        return [one for each, record in zip(found, records, strict=True) for one in await _of_others(reader, each, record)]
+    return found
+
+
+async def _of_others(reader: Reader, each: Shown, record: Record) -> list[Shown]:
+    clients: Sequence[str] = ()
+    if record.type == "Group" and record.body is not None:
+        clients = await members(reader, load(record.body))
+    elif record.type in POINTING:
+        clients = await reader.clients_pointed_at(record.type, record.id, record.version)
+    return [each._replace(client=client) for client in clients] or [each]
