@@ -98,7 +98,7 @@ def answered(actor: Actor, asked: Asked, status: int, shown: Collection[Shown], 
     patients = tuple(dict.fromkeys([one.client for one in shown if one.client]))
     disclosed = bool(patients) and is_external(actor) and (reading or searching or asked.interaction == "operation")
     named = shown if disclosed or not (searching or asked.interaction.startswith("history")) else ()
-    data = tuple(dict.fromkeys([f"{one.type}/{one.id}/_history/{one.version}" for one in named]))
+    data = tuple(dict.fromkeys([f"{one.type}/{one.id}/_history/{one.version}" for one in named])) or _asked_for(asked)
     return _facts(
         actor,
         asked,
@@ -106,7 +106,7 @@ def answered(actor: Actor, asked: Asked, status: int, shown: Collection[Shown], 
         status=status,
         patients=patients,
         type="" if data else asked.type,
-        data=data or _asked_for(asked),
+        data=data,
         consents=tuple(consents) if disclosed else (),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from sqlalchemy import BigInteger, ClauseElement, LargeBinary, Select, Text, func, insert, literal_column, select
+from sqlalchemy import BigInteger, ClauseElement, Insert, LargeBinary, Select, Table, Text, func, insert, literal_column, select
 from sqlalchemy.types import ARRAY, TypeEngine
 
 from recovery_api.fhir.errors import ServiceUnavailable
@@ -75,7 +75,7 @@ class AuditLog:
         """
         records = [Record(self._new_id(), writer.stamp, body) for body in bodies]
         try:
-            await _insert(writer.connection, writer.statements, records, ())
+            await _keep(writer.connection, writer.statements, records)
         except Exception as error:
             raise ServiceUnavailable from error
         return records
@@ -118,6 +118,7 @@ class AuditLog:
     async def _write(self) -> None:
         """Write batches until none waits."""
         while self._waiting is not None:
+            await asyncio.sleep(0)  # whoever is about to record something comes along
             async with self._turn:
                 batch, self._waiting = self._waiting, None
                 try:
@@ -136,7 +137,7 @@ class AuditLog:
             await self._anchor("start")
         links = continued(self._chain, self._place, self._head, batch.records)
         async with self._store.appending() as connection:
-            await _insert(connection, self._store.statements, batch.new, links)
+            await _append(connection, self._store.statements, batch.new, links)
         self._place, self._head = links[-1].place, links[-1].hash
 
     async def _anchor(self, event: str) -> None:
@@ -185,21 +186,33 @@ def _unlinked_statement() -> ClauseElement:
     return select(*columns).where(*within, ~there).order_by(stamp, audit_record.c.id)
 
 
-async def _insert(connection: Connection, statements: Statements, records: Sequence[Record], links: Sequence[Link]) -> None:
+async def _keep(connection: Connection, statements: Statements, records: Sequence[Record]) -> None:
+    if statements.dialect == "sqlite":
+        await connection.copy("audit_record", Record._fields, records)
+        return
+    statement = statements.fixed("audit-keep", lambda: _into(audit_record, "record", _RECORD))
+    await connection.execute(statement.text, statement.values(_columns("record", _RECORD, records)))
+
+
+async def _append(connection: Connection, statements: Statements, records: Sequence[Record], links: Sequence[Link]) -> None:
     """Insert rows of both tables: one statement on PostgreSQL."""
     if statements.dialect == "sqlite":
         await connection.copy("audit_record", Record._fields, records)
         await connection.copy("audit_link", Link._fields, links)
         return
-    statement = statements.fixed("audit", _insert_statement)
-    named = {f"record_{name}": [record[column] for record in records] for column, name in enumerate(_RECORD)}
-    named |= {f"link_{name}": [link[column] for link in links] for column, name in enumerate(_LINK)}
-    await connection.execute(statement.text, statement.values(cast("Any", named)))
+    statement = statements.fixed(
+        "audit-append", lambda: _into(audit_link, "link", _LINK).add_cte(_into(audit_record, "record", _RECORD).cte("kept"))
+    )
+    named = _columns("record", _RECORD, records) | _columns("link", _LINK, links)
+    await connection.execute(statement.text, statement.values(named))
 
 
-def _insert_statement() -> ClauseElement:
-    kept = insert(audit_record).from_select(list(_RECORD), _rows("record", _RECORD)).cte("kept")
-    return insert(audit_link).from_select(list(_LINK), _rows("link", _LINK)).add_cte(kept)
+def _columns(prefix: str, columns: dict[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    return {f"{prefix}_{name}": [row[place] for row in rows] for place, name in enumerate(columns)}
+
+
+def _into(table: Table, prefix: str, columns: dict[str, TypeEngine[Any]]) -> Insert:
+    return insert(table).from_select(list(columns), _rows(prefix, columns))
 
 
 def _rows(prefix: str, columns: dict[str, TypeEngine[Any]]) -> Any:
