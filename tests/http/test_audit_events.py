@@ -63,7 +63,7 @@ def what(events: list[JsonObject]) -> list[str]:
         ({"policy:below": "urn:ietf:params:oauth"}, []),
     ],
 )
-async def test_the_auditor_finds_what_happened(busy: Api, query: dict[str, str], found: list[str]) -> None:
+async def test_the_auditor_finds_what_happened(busy: Api, query: Any, found: list[str]) -> None:
     answer = await busy.as_(SAM).get("AuditEvent", _count=100, **query)
     assert answer.status == 200, answer.body
     assert what(answer.matches) == found
@@ -90,7 +90,7 @@ async def test_nobody_else_sees_any(busy: Api, caller: Any) -> None:
     await busy.as_(SAM).get("AuditEvent")
     for path in ("AuditEvent", f"AuditEvent/{id}", f"AuditEvent/{id}/_history", "AuditEvent/_history"):
         assert (await busy.as_(caller).get(path)).status == 403
-    assert (await busy.as_(caller).get("Patient", **{"_has:AuditEvent:patient:action": "R"})).status in {200, 400, 403}
+    assert (await busy.as_(caller).get("Patient?_has:AuditEvent:patient:action=R")).status in {200, 400, 403}
     answer = await busy.as_(caller).get("Patient", _revinclude="AuditEvent:patient")
     assert b'"resourceType":"AuditEvent"' not in answer.body
 

@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 
 async def audited(server: Server, request: FhirRequest, run: Run) -> FhirResult:
     """The result of the interaction, when its record is written. Raises its FhirError likewise, or ServiceUnavailable without a record."""
-    result, facts = await attempted(server, request, run)
-    await record(server, facts)
+    with server.audit.expecting():
+        result, facts = await attempted(server, request, run)
+        await record(server, facts)
     if isinstance(result, FhirError):
         raise result
     return result

@@ -1,17 +1,18 @@
 """The audit log: records that are on the disk before the answer that they speak of leaves, many of them with one write.
 
-While one batch is being written the next one gathers. Each process links its records in a chain of its own, in the order in which it
-writes them; a record that a writer kept in its own transaction is linked after the commit. Where each chain stands is anchored in one
-common chain. A batch whose fate is unknown ends its chain, and the next one begins another.
+While one group is being written the next one gathers, until all who are on their way have come. Each process links its records in a
+chain of its own, in the order in which it writes them; a record that a writer kept in its own transaction is linked after the commit.
+Where each chain stands is anchored in one common chain. A group whose fate is unknown ends its chain, and the next one begins another.
 """
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from sqlalchemy import BigInteger, ClauseElement, Insert, LargeBinary, Select, Table, Text, func, insert, literal_column, select
+from sqlalchemy import BigInteger, ClauseElement, LargeBinary, Select, Text, func, insert, literal_column, select
 from sqlalchemy.types import ARRAY, TypeEngine
 
 from recovery_api.fhir.errors import ServiceUnavailable
@@ -27,19 +28,25 @@ from recovery_api.store.writer import Writer
 ADOPTED_AFTER: Final = 300_000_000
 """Microseconds after which a record without a link is one that a dead process left behind."""
 
+PATIENCE: Final = 0.002
+"""Seconds that a group waits at most for those who are on their way."""
+
 _ANCHORING: Final = "audit-anchor"
 _RECORD: Final[dict[str, TypeEngine[Any]]] = {"id": Text(), "stamp": BigInteger(), "body": LargeBinary()}
-_LINK: Final[dict[str, TypeEngine[Any]]] = {"chain": Text(), "place": BigInteger(), "id": Text(), "hash": LargeBinary()}
+_LINKED: Final[dict[str, TypeEngine[Any]]] = {**_RECORD, "hash": LargeBinary()}
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Batch:
-    """Records that are written together; of them, `new` ones are not in the database yet."""
+class _Group:
+    """Records that are written together; of them, `new` ones are not in the database yet. `size` counts who waits for them."""
 
     records: list[Record] = field(default_factory=list[Record])
     new: list[Record] = field(default_factory=list[Record])
+    size: int = 0
+    due: bool = False
+    deadline: asyncio.TimerHandle | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     written: bool = False
 
@@ -54,12 +61,24 @@ class AuditLog:
         self._new_id = new_id
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._waiting: _Batch | None = None
+        self._under_way = 0
+        self._waiting: _Group | None = None
         self._task: asyncio.Task[None] | None = None
         self._chain = ""
         self._place = 0
         self._head = b""
         self._anchored = 0
+
+    @contextmanager
+    def expecting(self) -> Generator[None]:
+        """Somebody is on their way to record something: a group may wait for them, though not for long."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if self._waiting is not None and self._waiting.size >= self._under_way:
+                self._begin()
 
     async def append(self, bodies: Sequence[bytes]) -> None:
         """Write records of events; they are on the disk when this returns. Raises ServiceUnavailable where they are not."""
@@ -104,40 +123,52 @@ class AuditLog:
             self._chain = ""
 
     async def _written(self, records: Sequence[Record], *, new: bool) -> bool:
-        batch = self._waiting
-        if batch is None:
-            batch = self._waiting = _Batch()
-            if self._task is None or self._task.done():
-                self._task = asyncio.get_running_loop().create_task(self._write())
-        batch.records += records
+        group = self._waiting
+        if group is None:
+            group = self._waiting = _Group()
+        group.records += records
+        group.size += 1
         if new:
-            batch.new += records
-        await batch.settled.wait()
-        return batch.written
+            group.new += records
+        if group.size >= self._under_way:
+            self._begin()
+        elif group.deadline is None:
+            group.deadline = asyncio.get_running_loop().call_later(PATIENCE, self._begin)
+        await group.settled.wait()
+        return group.written
+
+    def _begin(self) -> None:
+        """Write what waits, now or as soon as what is being written is done."""
+        if self._waiting is None:
+            return
+        self._waiting.due = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
-        """Write batches until none waits."""
-        while self._waiting is not None:
-            await asyncio.sleep(0)  # whoever is about to record something comes along
+        """Write groups until none is due."""
+        while self._waiting is not None and self._waiting.due:
             async with self._turn:
-                batch, self._waiting = self._waiting, None
+                group, self._waiting = self._waiting, None
+                if group.deadline is not None:
+                    group.deadline.cancel()
                 try:
-                    await self._flush(batch)
-                    batch.written = True
+                    await self._flush(group)
+                    group.written = True
                 except Exception:
                     log.exception("The audit log can't be written.")
                     self._chain = ""
                 finally:
-                    batch.settled.set()
+                    group.settled.set()
 
-    async def _flush(self, batch: _Batch) -> None:
+    async def _flush(self, group: _Group) -> None:
         if not self._chain:
             self._chain = secrets.token_hex(16)
             self._place, self._head = 0, beginning(self._chain)
             await self._anchor("start")
-        links = continued(self._chain, self._place, self._head, batch.records)
+        links = continued(self._chain, self._place, self._head, group.records)
         async with self._store.appending() as connection:
-            await _append(connection, self._store.statements, batch.new, links)
+            await _append(connection, self._store.statements, group, links)
         self._place, self._head = links[-1].place, links[-1].hash
 
     async def _anchor(self, event: str) -> None:
@@ -190,32 +221,48 @@ async def _keep(connection: Connection, statements: Statements, records: Sequenc
     if statements.dialect == "sqlite":
         await connection.copy("audit_record", Record._fields, records)
         return
-    statement = statements.fixed("audit-keep", lambda: _into(audit_record, "record", _RECORD))
-    await connection.execute(statement.text, statement.values(_columns("record", _RECORD, records)))
+    statement = statements.fixed("audit-keep", _keep_statement)
+    named = {name: [record[place] for record in records] for place, name in enumerate(_RECORD)}
+    await connection.execute(statement.text, statement.values(cast("Any", named)))
 
 
-async def _append(connection: Connection, statements: Statements, records: Sequence[Record], links: Sequence[Link]) -> None:
+async def _append(connection: Connection, statements: Statements, group: _Group, links: Sequence[Link]) -> None:
     """Insert rows of both tables: one statement on PostgreSQL."""
     if statements.dialect == "sqlite":
-        await connection.copy("audit_record", Record._fields, records)
+        await connection.copy("audit_record", Record._fields, group.new)
         await connection.copy("audit_link", Link._fields, links)
         return
-    statement = statements.fixed(
-        "audit-append", lambda: _into(audit_link, "link", _LINK).add_cte(_into(audit_record, "record", _RECORD).cte("kept"))
-    )
-    named = _columns("record", _RECORD, records) | _columns("link", _LINK, links)
+    new = {record.id for record in group.new}
+    statement = statements.fixed("audit-append", _append_statement)
+    named: dict[str, Any] = {
+        "id": [record.id for record in group.records],
+        "stamp": [record.stamp for record in group.records],
+        "body": [record.body if record.id in new else None for record in group.records],
+        "hash": [link.hash for link in links],
+        "chain_of": links[0].chain,
+        "before": links[0].place - 1,
+    }
     await connection.execute(statement.text, statement.values(named))
 
 
-def _columns(prefix: str, columns: dict[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    return {f"{prefix}_{name}": [row[place] for row in rows] for place, name in enumerate(columns)}
+def _keep_statement() -> ClauseElement:
+    rows = func.unnest(*_arrays(_RECORD)).table_valued(*_RECORD).render_derived(name="kept")
+    return insert(audit_record).from_select(list(_RECORD), _columns(_RECORD, rows))
 
 
-def _into(table: Table, prefix: str, columns: dict[str, TypeEngine[Any]]) -> Insert:
-    return insert(table).from_select(list(columns), _rows(prefix, columns))
+def _append_statement() -> ClauseElement:
+    """A record without a body is there already."""
+    unnested = func.unnest(*_arrays(_LINKED)).table_valued(*_LINKED, with_ordinality="number").render_derived(name="unnested")
+    rows = _columns({**_LINKED, "number": BigInteger()}, unnested).cte("linked")
+    kept = insert(audit_record).from_select(list(_RECORD), select(*(rows.c[name] for name in _RECORD)).where(rows.c.body.is_not(None)))
+    place: Any = rows.c.number + bind("before", BigInteger())
+    links = select(bind("chain_of", Text()), place, rows.c.id, rows.c.hash)
+    return insert(audit_link).from_select(list(Link._fields), links).add_cte(kept.cte("kept"))
 
 
-def _rows(prefix: str, columns: dict[str, TypeEngine[Any]]) -> Any:
-    arrays = [bind(f"{prefix}_{name}", ARRAY(type_)) for name, type_ in columns.items()]
-    row: Any = func.unnest(*arrays).table_valued(*columns).render_derived(name=prefix)
-    return select(*(literal_column(f"{prefix}.{name}", type_) for name, type_ in columns.items())).select_from(row)
+def _arrays(columns: Mapping[str, TypeEngine[Any]]) -> list[Any]:
+    return [bind(name, ARRAY(type_)) for name, type_ in columns.items()]
+
+
+def _columns(columns: Mapping[str, TypeEngine[Any]], rows: Any) -> Select[*tuple[Any, ...]]:
+    return select(*(literal_column(f"{rows.name}.{name}", type_).label(name) for name, type_ in columns.items())).select_from(rows)
