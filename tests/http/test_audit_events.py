@@ -133,7 +133,7 @@ def test_events_of_other_kinds_are_valid_too() -> None:
         (audit.consent_decided(ACTOR, asked, patient="ana", consents=["Consent/c-ana"], permitted=False), "110113", "4"),
         (audit.emergency(ACTOR, asked, patient="ana", data=["Task/t-1"]), "110127", "0"),
         (audit.emergency(ACTOR, asked, patient="ana", started=False), "110128", "0"),
-        (audit.answered(ACTOR, asked, 200, [audit.Shown("Patient", "ana", 1, "ana")], ["Consent/c-ana"]), "110106", "0"),
+        (audit.answered(ACTOR, asked, 200, [audit.Saved("Patient", "ana", 1, "ana")], ["Consent/c-ana"]), "110106", "0"),
     ):
         body = audit.encoded(facts)
         assert audit.decoded(body) == facts

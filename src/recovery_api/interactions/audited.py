@@ -23,9 +23,13 @@ log = logging.getLogger(__name__)
 
 async def audited(server: Server, request: FhirRequest, run: Run) -> FhirResult:
     """The result of the interaction, when its record is written. Raises its FhirError likewise, or ServiceUnavailable without a record."""
-    with server.audit.expecting():
+    server.audit.expect()
+    try:
         result, facts = await attempted(server, request, run)
-        await record(server, facts)
+        if facts:
+            await record(server, facts)
+    finally:
+        server.audit.passed()
     if isinstance(result, FhirError):
         raise result
     return result

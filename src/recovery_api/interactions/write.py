@@ -12,7 +12,7 @@ from recovery_api.interactions import validate
 from recovery_api.interactions.context import FhirResult, Server
 from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.unit import Transaction, Writing
-from recovery_api.policy.audit import Shown
+from recovery_api.policy.audit import Saved
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of, facets
 from recovery_api.policy.writes import RULES, Change
@@ -37,7 +37,7 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     body = dump(said)
     await _store(writing, Item(said["resourceType"], id, 1, False, body, about, writing.server.extract(said)))
     writing.transaction.created[said["resourceType"], id] = said
-    return _saved(writing, 201, Shown(said["resourceType"], id, 1, about.client), body)
+    return _saved(writing, 201, Saved(said["resourceType"], id, 1, about.client), body)
 
 
 async def _store(writing: Writing, item: Item) -> None:
@@ -70,13 +70,13 @@ async def replace(writing: Writing, current: Record, make: Callable[[JsonObject]
     await _check_references(writing, resource, about.client, before)
     body = dump(said)
     await writing.writer.update(current.type, current.id, current.version, body, about, writing.server.extract(said), method=method)
-    return _saved(writing, 200, Shown(current.type, current.id, version, about.client), body)
+    return _saved(writing, 200, Saved(current.type, current.id, version, about.client), body)
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
     """Delete a resource, which was found writable; its versions stay."""
     version = await writing.writer.delete(current.type, current.id, current.version)
-    return FhirResult(204, outcome=SAVED, shown=[Shown(current.type, current.id, version, current.client)])
+    return FhirResult(204, outcome=SAVED, shown=[Saved(current.type, current.id, version, current.client)])
 
 
 def localize(writing: Writing, resource: JsonObject) -> None:
@@ -194,11 +194,10 @@ async def _check_document(actor: Actor, writer: Writer, transaction: Transaction
 def found_already(writing: Writing, there: Record) -> FhirResult:
     """The answer of a conditional create that need not create."""
     body = there.body if writing.access.rows != "none" else None
-    told = Shown(there.type, there.id, there.version, there.client)
-    return FhirResult(200, body, there.version, there.last_updated, f"{there.reference}/_history/{there.version}", SAVED, [told])
+    return FhirResult(200, body, there.version, there.last_updated, f"{there.reference}/_history/{there.version}", SAVED, (there,))
 
 
-def _saved(writing: Writing, status: int, saved: Shown, body: bytes) -> FhirResult:
+def _saved(writing: Writing, status: int, saved: Saved, body: bytes) -> FhirResult:
     readable = writing.access.rows != "none"
     location = f"{saved.type}/{saved.id}/_history/{saved.version}"
     return FhirResult(status, body if readable else None, saved.version, writing.writer.stamp, location, SAVED, [saved])

@@ -1,4 +1,6 @@
 """$validate: would this resource be stored? (https://hl7.org/fhir/R4/resource-operation-validate.html)."""
+from collections.abc import Sequence
+
 from recovery_api.fhir import models
 from recovery_api.fhir.errors import BadRequest, Issue, NotFound
 from recovery_api.fhir.json import JsonObject, dump, load
@@ -23,14 +25,14 @@ async def validate(server: Server, request: FhirRequest) -> FhirResult:
     resource, mode, profile = _asked(request)
     letter = MODES.get(mode, "r") if mode else "r" if request.id else "c"
     decide(server.matrix, request.actor, type, letter if mode or request.id else "")
-    told: list[Shown] = []
+    told: Sequence[Shown] = ()
     if request.id is not None:
         sight = server.grants.sight(request.actor, "r", server.clock())
         async with server.store.reader(sight) as reader:
             record = await reader.read(type, request.id)
         if record is None or record.body is None:
             raise NotFound
-        told = [Shown(record.type, record.id, record.version, record.client)]
+        told = (record,)
         resource = resource or load(record.body)
     if profile and profile != f"http://hl7.org/fhir/StructureDefinition/{type}":
         raise BadRequest(Issue("not-supported", f"The profile {profile[:128]} is not known here; the base profile of {type} is."))

@@ -5,7 +5,7 @@ something hidden and one of something absent are alike.
 """
 from base64 import b64encode
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 import msgspec
@@ -54,8 +54,21 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     operation: str = ""
 
 
-class Shown(NamedTuple):
+class Shown(Protocol):
     """A version that an answer held, or that was written. `client`: the logical id of the Patient that it belongs to, or ''."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def client(self) -> str: ...
+
+
+class Saved(NamedTuple):
+    """A version that was written; see Shown."""
 
     type: str
     id: str

@@ -76,9 +76,8 @@ class FhirEndpoint:
         actor = door.actor = None if path == "metadata" else await self._identify(_bearer(headers))
         asked = target(scope["method"], path, self._server.interactions)
         scope["interaction"] = asked.interaction
-        door.asked = door.asked._replace(
-            interaction=asked.interaction, type=asked.type or "", id=asked.id or "", operation=asked.operation or ""
-        )
+        address = door.asked.address
+        door.asked = Asked(asked.interaction, asked.type or "", asked.id or "", asked.operation or "", address=address)
         query, look = _presentation(pairs(scope["query_string"].decode("latin-1")))
         door.wishes = door.wishes._replace(
             pretty=_is_pretty(look),

@@ -7,8 +7,7 @@ Where each chain stands is anchored in one common chain. A group whose fate is u
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -69,16 +68,15 @@ class AuditLog:
         self._head = b""
         self._anchored = 0
 
-    @contextmanager
-    def expecting(self) -> Generator[None]:
-        """Somebody is on their way to record something: a group may wait for them, though not for long."""
+    def expect(self) -> None:
+        """Somebody is on their way to record something: a group may wait for them, though not for long. They must say `passed`."""
         self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            if self._waiting is not None and self._waiting.size >= self._under_way:
-                self._begin()
+
+    def passed(self) -> None:
+        """They came, or won't."""
+        self._under_way -= 1
+        if self._waiting is not None and self._waiting.size >= self._under_way:
+            self._begin()
 
     async def append(self, bodies: Sequence[bytes]) -> None:
         """Write records of events; they are on the disk when this returns. Raises ServiceUnavailable where they are not."""
