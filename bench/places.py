@@ -104,7 +104,12 @@ def place(kind: Kind, size: int, database: Database, folder: Path) -> Iterator[P
     """A server over a new database with so many Observations."""
     began = time.monotonic()
     url = database.make()
-    environment = {"RECOVERY_DATABASE_URL": url, "RECOVERY_DATA_DIR": str(folder / "data"), "RECOVERY_PUBLIC_URL": PUBLIC_URL}
+    environment = {
+        "RECOVERY_DATABASE_URL": url,
+        "RECOVERY_DATA_DIR": str(folder / "data"),
+        "RECOVERY_PUBLIC_URL": PUBLIC_URL,
+        "RECOVERY_EMBEDDED_WORKER": "false",
+    }
     settings = load(environment, folder / "no.env")
     clients = asyncio.run(_populate(settings, size, folder))
     print(f"{NAMES[kind]}: {size:,} Observations of {clients:,} clients in {time.monotonic() - began:.0f} s", file=sys.stderr)

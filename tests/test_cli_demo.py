@@ -33,14 +33,15 @@ def test_a_demo_is_made_once_and_reset_when_asked_to(tmp_path: Path, blank_datab
         extra = {"resourceType": "Observation", "id": "extra", "status": "final", "code": {"text": "x"}, "subject": subject}
         (tmp_path / "more.json").write_text(json.dumps(extra))
         assert program.run("load", "more.json").returncode == 0
-    there = rows(url, "SELECT type, id, version FROM resource ORDER BY type, id")
+    world = "FROM resource WHERE type <> 'AuditEvent'"
+    there = rows(url, f"SELECT type, id, version {world} ORDER BY type, id")
     with program.serving("demo", port=port):
-        assert rows(url, "SELECT type, id, version FROM resource ORDER BY type, id") == there
+        assert rows(url, f"SELECT type, id, version {world} ORDER BY type, id") == there
         assert sign_ins(program)["TOKEN_MAYA"] != first["TOKEN_MAYA"]
         assert asked(program, "TOKEN_RUTH", "Observation/extra").status_code == 200
     with program.serving("demo", "--reset", port=port):
         assert asked(program, "TOKEN_RUTH", "Observation/extra").status_code == 404
-    assert rows(url, "SELECT count(*) FROM resource") == [(len(there) - 1,)]
+    assert rows(url, f"SELECT count(*) {world}") == [(len(there) - 1,)]
     assert rows(url, "SELECT count(*) FROM history") == [(0,)]
 
 

@@ -1,4 +1,5 @@
 """The composition root: from settings to a server, and from a server to the ASGI application."""
+import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -44,10 +45,12 @@ from recovery_api.routers.health import health
 from recovery_api.routers.observed import Observed
 from recovery_api.settings import Settings, load
 from recovery_api.store import readiness
+from recovery_api.store.audit import AuditLog
 from recovery_api.store.labelling import Labeller
 from recovery_api.store.staff import organization_of
 from recovery_api.store.unit import Store
 from recovery_api.telemetry import AccessLog, Metrics, start_logging
+from recovery_api.workers.work import keep_anchored, work
 
 
 def now() -> int:
@@ -111,8 +114,10 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         view = View(resource["resourceType"], resource.get("id", ""), extract(resource))
         return match(expression, view, Resources(table, (), shows_all=True))
 
+    audit = AuditLog(store, ring.secret("audit-anchors"), ids, clock)
     server = Server(
         store=store,
+        audit=audit,
         search=search,
         extract=extract,
         matrix=policy,
@@ -138,7 +143,22 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         await readiness.check_revision(store)
         yield Running(server, Callers(tokens.verify, settings.fhir_base, clock, employer), tokens, ring)
     finally:
+        await audit.close()
         await store.close()
+
+
+@asynccontextmanager
+async def background(running: Running, settings: Settings) -> AsyncGenerator[None]:
+    """While it is open, the audit chain is anchored each minute, and background work is done where it is to be done in this process."""
+    tasks = [asyncio.create_task(keep_anchored(running.server))]
+    if settings.embedded_worker:
+        tasks.append(asyncio.create_task(work(running.server)))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def application(running: Running, log: AccessLog | None = None) -> App:
@@ -165,7 +185,9 @@ class Worker:
             return await self._app(scope, receive, send)
         await receive()
         async with AsyncExitStack() as stack:
-            self._app = application(await stack.enter_async_context(running(self._settings)), AccessLog())
+            server = await stack.enter_async_context(running(self._settings))
+            await stack.enter_async_context(background(server, self._settings))
+            self._app = application(server, AccessLog())
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Abort, Exit, Option, Typer, TyperException, echo
 
+from recovery_api.commands.audit import audit
 from recovery_api.commands.demo import demo
 from recovery_api.commands.doctor import doctor
 from recovery_api.commands.load import load
@@ -13,6 +14,7 @@ from recovery_api.commands.openapi import openapi
 from recovery_api.commands.reindex import reindex
 from recovery_api.commands.serve import serve
 from recovery_api.commands.token import token
+from recovery_api.commands.worker import worker
 from recovery_api.settings import SettingsError
 
 NAME = "recovery-api"
@@ -26,8 +28,9 @@ app = Typer(
     rich_markup_mode="markdown",
 )
 
-for command in (demo, serve, migrate, load, token, reindex, openapi, doctor):
+for command in (demo, serve, worker, migrate, load, token, reindex, openapi, doctor):
     app.command()(command)
+app.add_typer(audit)
 
 
 def _print_version(asked: bool) -> None:

@@ -45,6 +45,7 @@ class Settings:
     public_url: str
     trusted_issuers: tuple[TrustedIssuer, ...]
     allowed_private_endpoints: tuple[str, ...]
+    embedded_worker: bool
     time_zone: ZoneInfo
     token_ttl: int
     notice_file: str | None
@@ -156,6 +157,12 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(_address(address.strip()) for address in text.split(",") if address.strip())
 
 
+def _boolean(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
 def _zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
@@ -237,6 +244,9 @@ SETTINGS = (
     Setting(
         "ALLOWED_PRIVATE_ENDPOINTS", "", _addresses, "Comma-separated addresses (origin, or origin with path) that the server may "
         "call although they are private or loopback; all other private addresses are refused.",
+    ),
+    Setting(
+        "EMBEDDED_WORKER", "true", _boolean, "Whether `serve` does background work itself; `false` where `worker` processes run.",
     ),
     Setting("TIME_ZONE", "UTC", _zone, "The agency's zone (IANA name): what a date without a time means."),
     Setting("TOKEN_TTL", "900", _seconds(86_400), "Seconds that an access token lasts, at most a day."),

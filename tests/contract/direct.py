@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from recovery_api.app import application
+from recovery_api.commands.grants import all_scopes
 from recovery_api.fhir.json import dump
 from tests.api import FHIR_JSON, Api, Ids, Response
 from tests.callers import Caller
@@ -16,13 +17,14 @@ class Direct:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.app = application(replace(api.running, server=replace(api.running.server, new_id=Ids())))
-        self._clients: dict[Caller, DirectClient] = {}
+        self._clients: dict[tuple[Caller, str], DirectClient] = {}
 
-    def as_(self, caller: Caller) -> "DirectClient":
-        """The caller, with all scopes of their role."""
-        if caller not in self._clients:
-            self._clients[caller] = DirectClient(self, self.api.token(caller))
-        return self._clients[caller]
+    def as_(self, caller: Caller, *, but: str = "") -> "DirectClient":
+        """The caller, with all scopes of their role, or with all `but` those for a type."""
+        if (client := self._clients.get((caller, but))) is None:
+            scopes = " ".join(scope for scope in all_scopes(caller.role).split() if not but or f"/{but}." not in scope)
+            client = self._clients[caller, but] = DirectClient(self, self.api.token(caller, scopes=scopes))
+        return client
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ async def assert_alike(caller: Caller, request: Request, pair: tuple[Direct, Dir
     answers: list[tuple[int, dict[str, str], bytes, int]] = []
     for server in pair:
         before = statements()
-        answer = await ask(server.as_(caller), request)
+        answer = await ask(server.as_(caller, but="AuditEvent"), request)  # which tell the auditor of every request, and when it came
         answers.append((answer.status, dict(answer.headers), answer.body, statements() - before))
     assert answers[0] == answers[1], f"{caller.name} can tell the worlds apart by {request}"
 

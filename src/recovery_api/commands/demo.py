@@ -77,11 +77,11 @@ def _forget(settings: "Settings", marker: "Marker") -> None:
 
 
 async def _demo(settings: "Settings", marker: "Marker", listener: "socket.socket") -> None:
-    from recovery_api.app import running  # noqa: PLC0415
+    from recovery_api.app import background, running  # noqa: PLC0415
     from recovery_api.commands.listening import listen  # noqa: PLC0415
     from recovery_api.store import readiness  # noqa: PLC0415
 
-    async with running(settings) as server:
+    async with running(settings) as server, background(server, settings):
         if marker.moment is None and await readiness.counts(server.server.store):
             raise CommandError("The database holds something else than the demo world: RECOVERY_DATA_DIR names another place for it.")
         if not marker.complete:

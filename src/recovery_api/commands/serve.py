@@ -44,11 +44,11 @@ def serve(
 
 
 async def _serve(settings: "Settings", listener: "socket.socket") -> None:
-    from recovery_api.app import running  # noqa: PLC0415
+    from recovery_api.app import background, running  # noqa: PLC0415
     from recovery_api.commands.listening import listen  # noqa: PLC0415
     from recovery_api.telemetry import AccessLog  # noqa: PLC0415
 
-    async with running(settings) as server:
+    async with running(settings) as server, background(server, settings):
         _say_where(listener)
         await listen(server, listener, AccessLog())
 

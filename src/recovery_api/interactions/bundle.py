@@ -1,6 +1,6 @@
 """batch: each entry for itself, in the order that was sent (https://hl7.org/fhir/R4/http.html#transaction)."""
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias, cast
+from collections.abc import Sequence
+from typing import cast
 
 from recovery_api.fhir.bundle import response_entry
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue, TooLarge
@@ -8,24 +8,31 @@ from recovery_api.fhir.instants import http_date, instant
 from recovery_api.fhir.json import Json, JsonObject, dump
 from recovery_api.fhir.outcome import outcome
 from recovery_api.fhir.search.dates import implicit_range
+from recovery_api.interactions.audited import Run, asked_by, attempted, record
 from recovery_api.interactions.context import FhirRequest, FhirResult, Prefer, Server
 from recovery_api.interactions.target import Target, pairs, target
-
-Perform: TypeAlias = Callable[[Server, FhirRequest], Awaitable[FhirResult]]
+from recovery_api.policy.audit import Facts, refused
 
 MOST_ENTRIES = 1_000
 CONDITIONS = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObject], perform: Perform) -> list[bytes]:
-    """The response entries of a batch: one that fails says why, and the others go on."""
+async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObject], perform: Run) -> list[bytes]:
+    """The response entries of a batch: one that fails says why, and the others go on. Raises ServiceUnavailable without its records."""
     answers: list[bytes] = []
+    happened: list[Facts] = []
     for index, entry in enumerate(entries):
         try:
-            answers.append(answered(server, await perform(server, entry_request(server, request, entry, index)), request.prefer))
+            result, facts = await attempted(server, entry_request(server, request, entry, index), perform)
         except FhirError as error:
-            answers.append(response_entry(error.status, dump(outcome(error.issues))))
+            result, facts = error, [refused(request.actor, asked_by(request), error.status)]
+        happened += facts
+        if isinstance(result, FhirError):
+            answers.append(response_entry(result.status, dump(outcome(result.issues))))
+        else:
+            answers.append(answered(server, result, request.prefer))
+    await record(server, happened)
     return answers
 
 
@@ -88,6 +95,7 @@ def entry_request(server: Server, request: FhirRequest, entry: JsonObject, index
         if_modified_since=_since(server, asked.get("ifModifiedSince"), index),
         if_none_exist=asked.get("ifNoneExist"),
         prefer=Prefer(handling=request.prefer.handling),
+        address=request.address,
     )
 
 

@@ -1,5 +1,5 @@
 """What goes into an interaction and what comes out: the request, the server that it runs on, the result."""
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -10,8 +10,10 @@ from recovery_api.fhir.search.extract import Extractor
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.identity.actor import Actor
 from recovery_api.identity.keys import Sealer
+from recovery_api.policy.audit import Shown
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.matrix import Matrix
+from recovery_api.store.audit import AuditLog
 from recovery_api.store.labelling import Labeller
 from recovery_api.store.unit import Store
 
@@ -51,6 +53,8 @@ class FhirRequest:
     if_modified_since: str | None = None
     if_none_exist: str | None = None
     prefer: Prefer = NO_PREFERENCE
+    address: str = ""
+    """The network address that it came from."""
 
     def content(self) -> JsonObject:
         """The body as a JSON object. Raises BadRequest where it is none."""
@@ -73,6 +77,16 @@ class FhirResult(NamedTuple):
     """Relative to the base: "Type/id/_history/version"."""
     outcome: JsonObject | None = None
     """What a write says about itself, for callers who prefer that to the resource."""
+    shown: Sequence[Shown] = ()
+    """What the answer holds, or was written, for the audit record."""
+    consents: tuple[str, ...] = ()
+    """References to the Consents on which a disclosure rests."""
+    pairs: Sequence[tuple[str, str]] | None = None
+    """The parameters that were followed, where a page link stands for them."""
+    interaction: str = ""
+    """What it turned out to be, where the request does not tell (transaction)."""
+    recorded: bool = False
+    """Its audit record is written already, in its own transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +94,7 @@ class Server:
     """All that interactions need; made once, in `app`."""
 
     store: Store
+    audit: AuditLog
     search: SearchContext
     extract: Extractor
     matrix: Matrix

@@ -10,6 +10,7 @@ from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.pages import followed, link, next_link
 from recovery_api.interactions.present import copied, present
+from recovery_api.interactions.shown import shown
 from recovery_api.interactions.unit import Reading
 from recovery_api.policy.decide import allowed_types
 from recovery_api.store.history import HistoryCursor, HistoryPage, HistoryQuery, read_history
@@ -31,7 +32,8 @@ async def history(reading: Reading) -> FhirResult:
     if page.next is not None:
         links.append(("next", next_link(reading, [pairs, list(page.next)])))
     entries = [await _entry(reading, record) for record in page.records]
-    return FhirResult(200, bundle("history", entries, total=page.total, links=links, id=server.new_id(), updated=instant(server.clock())))
+    body = bundle("history", entries, total=page.total, links=links, id=server.new_id(), updated=instant(server.clock()))
+    return FhirResult(200, body, shown=await shown(reading.reader, page.records), pairs=pairs)
 
 
 def _asked(reading: Reading) -> tuple[list[tuple[str, str]], HistoryCursor | None]:

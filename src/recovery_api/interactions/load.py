@@ -19,6 +19,7 @@ from recovery_api.fhir.json import load as loads
 from recovery_api.fhir.json_types import is_array, is_object
 from recovery_api.fhir.labels import closed, mask_of, unknown
 from recovery_api.interactions import validate
+from recovery_api.interactions.audit_events import TYPE as AUDIT
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.load_links import relink
 from recovery_api.interactions.load_sources import Incoming, Place, Reject
@@ -70,6 +71,9 @@ class Loader:
             self._refuse(item)
             return
         type, id = item.resource.get("resourceType"), item.resource["id"]
+        if type == AUDIT:
+            self._refuse(Reject(item.place, AUDIT, (Issue("not-supported", "The server alone makes AuditEvents.", key="audit-is-ours"),)))
+            return
         if not isinstance(type, str) or type not in self._server.interactions:
             self._refuse(Reject(item.place, "", (Issue("not-supported", f"{str(type)[:64]} is not a type that this server holds."),)))
             return

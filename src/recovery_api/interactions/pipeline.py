@@ -8,6 +8,8 @@ from types import MappingProxyType
 from recovery_api.fhir.bundle import bundle
 from recovery_api.fhir.errors import BadRequest, Forbidden, Issue
 from recovery_api.fhir.instants import instant
+from recovery_api.interactions.audit_events import project, speaks_of_audit
+from recovery_api.interactions.audited import keep
 from recovery_api.interactions.bundle import batch, entries_of
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.create import create
@@ -45,6 +47,8 @@ async def perform(server: Server, request: FhirRequest) -> FhirResult:
         return await _bundle(server, request)
     if request.interaction in READS:
         sight = _sight(server, request)
+        if speaks_of_audit(server, request):
+            await project(server)
         async with server.store.reader(sight) as reader:
             return await READS[request.interaction](Reading(server, request, reader))
     access = decide(server.matrix, request.actor, request.type or "", LETTER[request.interaction])
@@ -52,7 +56,9 @@ async def perform(server: Server, request: FhirRequest) -> FhirResult:
         known = Transaction()
         result = await WRITES[request.interaction](Writing(server, request, access, writer, known))
         await settle(server, request.actor, writer, known)
-        return result
+        records = await keep(server, writer, [(request, result)])
+    await server.audit.link(records)
+    return result._replace(recorded=True)
 
 
 def _sight(server: Server, request: FhirRequest) -> Sight:
@@ -80,4 +86,4 @@ async def _bundle(server: Server, request: FhirRequest) -> FhirResult:
     else:
         answers = await transaction(server, request, entries, READS, WRITES)
     body = bundle(f"{kind}-response", answers, id=server.new_id(), updated=instant(server.clock()))
-    return FhirResult(200, body)
+    return FhirResult(200, body, interaction=kind)

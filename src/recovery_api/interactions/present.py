@@ -38,7 +38,12 @@ def copied(server: Server, actor: Actor, record: Record) -> Copy:
 
 
 async def _recipients(reader: Reader, group: JsonObject) -> JsonObject:
+    return with_members(group, await members(reader, group))
+
+
+async def members(reader: Reader, group: JsonObject) -> list[str]:
+    """The clients whom the recipient group has now for this caller, by id."""
     managing = next(references_at(group, "managingEntity"), "")
     opened = both(ClientOf(("consent-permit",), managing), Consented(person=True, recipient=managing))
     page = await reader.search(SearchQuery(("Patient",), opened, count=MOST_MEMBERS))
-    return with_members(group, sorted(record.id for record in page.records))
+    return sorted(record.id for record in page.records)

@@ -3,6 +3,7 @@ from recovery_api.fhir.errors import Gone, NotFound
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.preconditions import not_modified
 from recovery_api.interactions.present import copied, looks_the_same, present
+from recovery_api.interactions.shown import shown
 from recovery_api.interactions.unit import Reading
 from recovery_api.store.records import Record
 
@@ -37,7 +38,8 @@ async def vread(reading: Reading) -> FhirResult:
 
 
 async def _found(reading: Reading, record: Record) -> FhirResult:
+    told = await shown(reading.reader, (record,))
     if looks_the_same(reading.server, reading.request.actor, record) and not_modified(reading.request, record):
-        return FhirResult(304, None, record.version, record.last_updated)
+        return FhirResult(304, None, record.version, record.last_updated, shown=told)
     body = await present(reading.server, reading.request.actor, reading.reader, record)
-    return FhirResult(200, body, record.version, record.last_updated)
+    return FhirResult(200, body, record.version, record.last_updated, shown=told)

@@ -17,6 +17,7 @@ from recovery_api.fhir.summary import summarized, with_elements
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.pages import followed, link, next_link
 from recovery_api.interactions.present import is_whole, present
+from recovery_api.interactions.shown import shown
 from recovery_api.interactions.unit import Reading
 from recovery_api.policy.decide import allowed_types, decide
 from recovery_api.store.records import Record
@@ -66,7 +67,8 @@ async def search(reading: Reading) -> FhirResult:
     if query.ignored:
         entries.append(outcome_entry(_ignored(query)))
     total = page.total if counts or query.total != "none" else None
-    return FhirResult(200, bundle("searchset", entries, total=total, links=links, id=server.new_id(), updated=instant(server.clock())))
+    body = bundle("searchset", entries, total=total, links=links, id=server.new_id(), updated=instant(server.clock()))
+    return FhirResult(200, body, shown=await shown(reading.reader, [*page.records, *page.included]), pairs=asked.pairs)
 
 
 def _asked(reading: Reading) -> Asked:

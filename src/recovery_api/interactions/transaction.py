@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue
 from recovery_api.fhir.json import JsonObject
+from recovery_api.interactions.audited import keep
 from recovery_api.interactions.bundle import answered, entry_request
 from recovery_api.interactions.conditional import claimed_matches, one_match
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
@@ -68,6 +69,8 @@ async def transaction(
                 results[step.index] = await _perform(server, step, writer, known, reads, writes)
         await store_waiting(server, writer, known)
         await settle(server, request.actor, writer, known)
+        records = await keep(server, writer, [(step.request, results[step.index]) for step in steps])
+    await server.audit.link(records)
     return [_answer(server, request, step, results[step.index], known) for step in steps]
 
 

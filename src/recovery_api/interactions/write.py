@@ -16,6 +16,7 @@ from recovery_api.interactions.make import make
 from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.present import copied
 from recovery_api.interactions.unit import Transaction, Writing
+from recovery_api.policy.audit import Saved
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of, facets
 from recovery_api.policy.matrix import EXTERNAL_ROLES
@@ -47,9 +48,9 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
         await writing.server.labeller.label(writing.writer, [node])
         item = _item(writing.server, node)
         await writing.writer.create(item.type, item.id, item.body, item.facets, item.rows)
-        return _saved(writing, 201, item.type, id, 1, item.body)
+        return _saved(writing, 201, Saved(item.type, id, 1, about.client), item.body)
     writing.transaction.waiting.append(node)
-    return _saved(writing, 201, said["resourceType"], id, 1, b"")
+    return _saved(writing, 201, Saved(said["resourceType"], id, 1, about.client), b"")
 
 
 def _item(server: Server, node: Labelled) -> Item:
@@ -108,14 +109,14 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
         target, who = f"{current.reference}/_history/{version}", writing.request.actor.holder
         await make(writing.server, writing.writer, revocation(target, who, instant(writing.writer.stamp)))
     shown = copied(writing.server, writing.request.actor, current._replace(body=body)) if copy.cut else None
-    return _saved(writing, 200, current.type, current.id, version, dump(shown.seen) if shown else body)
+    return _saved(writing, 200, Saved(current.type, current.id, version, about.client), dump(shown.seen) if shown else body)
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
     """Delete a resource, which was found writable; its versions stay."""
-    await writing.writer.delete(current.type, current.id, current.version)
+    version = await writing.writer.delete(current.type, current.id, current.version)
     await writing.server.labeller.forget(writing.writer, current)
-    return FhirResult(204, outcome=SAVED)
+    return FhirResult(204, outcome=SAVED, shown=[Saved(current.type, current.id, version, current.client)])
 
 
 def localize(writing: Writing, resource: JsonObject) -> None:
@@ -232,11 +233,10 @@ def found_already(writing: Writing, there: Record) -> FhirResult:
     body = dump(copied(writing.server, writing.request.actor, there).seen) if there.hidden else there.body
     readable = writing.access.rows != "none"
     place = f"{there.reference}/_history/{there.version}"
-    return FhirResult(200, body if readable else None, there.version, there.last_updated, place, SAVED)
+    return FhirResult(200, body if readable else None, there.version, there.last_updated, place, SAVED, (there,))
 
 
-def _saved(writing: Writing, status: int, type: str, id: str, version: int, body: bytes) -> FhirResult:
+def _saved(writing: Writing, status: int, saved: Saved, body: bytes) -> FhirResult:
     readable = writing.access.rows != "none"
-    return FhirResult(
-        status, body if readable else None, version, writing.writer.stamp, f"{type}/{id}/_history/{version}", SAVED
-    )
+    location = f"{saved.type}/{saved.id}/_history/{saved.version}"
+    return FhirResult(status, body if readable else None, saved.version, writing.writer.stamp, location, SAVED, [saved])

@@ -1,4 +1,6 @@
 """$validate: would this resource be stored? (https://hl7.org/fhir/R4/resource-operation-validate.html)."""
+from collections.abc import Sequence
+
 from recovery_api.fhir import models
 from recovery_api.fhir.errors import BadRequest, Issue, NotFound
 from recovery_api.fhir.json import JsonObject, dump, load
@@ -6,6 +8,7 @@ from recovery_api.fhir.outcome import outcome
 from recovery_api.interactions import validate as tiers
 from recovery_api.interactions.context import FhirResult
 from recovery_api.operations.frame import Operating
+from recovery_api.policy.audit import Shown
 from recovery_api.policy.decide import decide
 
 MODES = {"create": "c", "update": "u", "delete": "d", "profile": "r"}
@@ -23,12 +26,14 @@ async def validate(operating: Operating) -> FhirResult:
     if mode and mode not in MODES:
         raise BadRequest(Issue("value", "The mode is create, update, delete or profile.", "Parameters.parameter"))
     decide(server.matrix, request.actor, type, MODES[mode] if mode else "r" if request.id else "")
+    told: Sequence[Shown] = ()
     if request.id is not None:
         sight = server.grants.sight(request.actor, "r", server.clock())
         async with server.store.reader(sight) as reader:
             record = await reader.read(type, request.id)
         if record is None or record.body is None:
             raise NotFound
+        told = (record,)
         resource = resource or load(record.body)
     if profile and profile != f"http://hl7.org/fhir/StructureDefinition/{type}":
         raise BadRequest(Issue("not-supported", f"The profile {profile[:128]} is not known here; the base profile of {type} is."))
@@ -40,7 +45,7 @@ async def validate(operating: Operating) -> FhirResult:
         issues = _issues(resource, type)
         if mode == "create" and "id" in resource:
             issues.append(Issue("informational", "The id is ignored on create: the server gives ids.", f"{type}.id", "information"))
-    return FhirResult(200, dump(outcome(issues or [FINE])))
+    return FhirResult(200, dump(outcome(issues or [FINE])), shown=told)
 
 
 def _issues(resource: JsonObject, type: str) -> list[Issue]:

@@ -4,14 +4,17 @@ It stands beside FastAPI's own routes, because matching one route per resource t
 """
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from recovery_api.fhir.errors import BadRequest, FhirError, NotFound, Unauthorized
 from recovery_api.fhir.shipped import PUBLISHED
 from recovery_api.identity.actor import Actor
+from recovery_api.interactions.audited import audited, record_refusal
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.pipeline import perform
 from recovery_api.interactions.target import Target, pairs, target
 from recovery_api.operations import operate
+from recovery_api.policy.audit import Asked
 from recovery_api.routers.asgi import Receive, Scope, Send
 from recovery_api.routers.negotiation import check_accept, prefer, takes_gzip
 from recovery_api.routers.request import FORM_SEARCH, body, check_body_type
@@ -20,7 +23,17 @@ from recovery_api.routers.response import PREFLIGHT, Response, Wishes, answer, r
 log = logging.getLogger(__name__)
 
 _LOOK = frozenset({"_format", "_pretty"})
+NOTHING = Asked()
 WITH_BODY = frozenset({"create", "update", "patch", "batch", "operation"})
+
+
+@dataclass(slots=True)
+class _Door:
+    """What is known of a request so far: how the answer shall look, who asks, and for what."""
+
+    wishes: Wishes
+    actor: Actor | None = None
+    asked: Asked = NOTHING
 
 
 class FhirEndpoint:
@@ -35,50 +48,54 @@ class FhirEndpoint:
         """Answer one HTTP request."""
         if scope["method"] == "OPTIONS":
             return await _send(send, Response(204, list(PREFLIGHT)))
-        wishes = Wishes(base=self._server.base, head=scope["method"] == "HEAD")
+        door = _Door(Wishes(base=self._server.base, head=scope["method"] == "HEAD"))
         try:
-            headers = dict(scope["headers"])
-            path = _path(scope)
-            actor = None if path == "metadata" or path.partition("/")[0] in PUBLISHED else await self._identify(_bearer(headers))
-            asked = target(scope["method"], path, self._server.interactions)
-            scope["interaction"] = asked.interaction
-            form = await _form(receive, headers) if _is_form(scope["method"], asked) else []
-            query, look = _presentation(pairs(scope["query_string"].decode("latin-1")) + form)
-            wishes = wishes._replace(
-                pretty=_is_pretty(look),
-                gzip=takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
-                prefer=prefer(headers.get(b"prefer", b"").decode("latin-1")),
-            )
-            check_accept(look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1"))
-            result = await self._perform(scope, receive, asked, actor, headers, query, look, wishes)
-            response = answer(result, wishes)
+            response = answer(await self._perform(scope, receive, door), door.wishes)
         except FhirError as error:
-            response = refusal(error, wishes)
+            response = refusal(error, door.wishes)
         except Exception:
             log.exception("unexpected failure")
-            response = refusal(FhirError(), wishes)
+            response = refusal(FhirError(), door.wishes)
         return await _send(send, response)
 
-    async def _perform(
-        self,
-        scope: Scope,
-        receive: Receive,
-        asked: Target,
-        actor: Actor | None,
-        headers: Mapping[bytes, bytes],
-        query: list[tuple[str, str]],
-        look: Mapping[str, str],
-        wishes: Wishes,
-    ) -> FhirResult:
-        if actor is None:
+    async def _perform(self, scope: Scope, receive: Receive, door: "_Door") -> FhirResult:
+        try:
+            request = await self._understood(scope, receive, door)
+        except Exception as error:
+            status = error.status if isinstance(error, FhirError) else FhirError.status
+            await record_refusal(self._server, door.actor, door.asked, status)
+            raise
+        if request is None:
             return self._published(_path(scope))
+        return await audited(self._server, request, operate if request.interaction == "operation" else perform)
+
+    async def _understood(self, scope: Scope, receive: Receive, door: "_Door") -> FhirRequest | None:
+        """What is asked for, with its body; None for what everybody may see."""
+        headers = dict(scope["headers"])
+        path = _path(scope)
+        door.asked = Asked(address=_address(scope))
+        public = path == "metadata" or path.partition("/")[0] in PUBLISHED
+        actor = door.actor = None if public else await self._identify(_bearer(headers))
+        asked = target(scope["method"], path, self._server.interactions)
+        scope["interaction"] = asked.interaction
+        address = door.asked.address
+        door.asked = Asked(asked.interaction, asked.type or "", asked.id or "", asked.operation or "", address=address)
+        form = await _form(receive, headers) if _is_form(scope["method"], asked) else []
+        query, look = _presentation(pairs(scope["query_string"].decode("latin-1")) + form)
+        door.wishes = door.wishes._replace(
+            pretty=_is_pretty(look),
+            gzip=takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
+            prefer=prefer(headers.get(b"prefer", b"").decode("latin-1")),
+        )
+        check_accept(look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1"))
+        if actor is None:
+            return None
         content, content_type = b"", None
         if asked.interaction in WITH_BODY and scope["method"] != "GET":
             content = await body(receive, headers)
             content_type = check_body_type(asked.interaction, headers) if content or asked.interaction != "operation" else None
         said = "POST" if scope["method"] == "POST" else "GET"
-        request = _request(asked, actor, said, query, look, content, content_type, headers, wishes)
-        return await (operate if asked.interaction == "operation" else perform)(self._server, request)
+        return _request(asked, actor, said, query, look, content, content_type, headers, door)
 
     def _published(self, path: str) -> FhirResult:
         document = self._server.published.get(path)
@@ -96,7 +113,7 @@ def _request(
     content: bytes,
     content_type: str | None,
     headers: Mapping[bytes, bytes],
-    wishes: Wishes,
+    door: "_Door",
 ) -> FhirRequest:
     def header(name: bytes) -> str | None:
         value = headers.get(name)
@@ -119,7 +136,8 @@ def _request(
         if_none_match=header(b"if-none-match"),
         if_modified_since=header(b"if-modified-since"),
         if_none_exist=header(b"if-none-exist"),
-        prefer=wishes.prefer,
+        prefer=door.wishes.prefer,
+        address=door.asked.address,
     )
 
 
@@ -132,6 +150,11 @@ async def _form(receive: Receive, headers: Mapping[bytes, bytes]) -> list[tuple[
     content = await body(receive, headers)
     check_body_type(FORM_SEARCH, headers)
     return pairs(content.decode("latin-1"))
+
+
+def _address(scope: Scope) -> str:
+    client: tuple[str, int] | None = scope.get("client")
+    return client[0] if client else ""
 
 
 def _path(scope: Scope) -> str:

@@ -46,6 +46,10 @@ class Engine(Protocol):
         """A transaction: committed on a clean exit, else rolled back."""
         ...
 
+    def appending(self) -> AbstractAsyncContextManager[Connection]:
+        """For one statement, or one group of them, that only adds rows: on the disk on a clean exit, else not there."""
+        ...
+
     async def close(self) -> None:
         """Let go of every connection."""
         ...

@@ -188,6 +188,10 @@ class PostgresqlEngine:
             yield connection
 
     @asynccontextmanager
+    async def appending(self) -> AsyncGenerator[PooledConnection]:
+        yield self._reading  # a single statement is a transaction of its own
+
+    @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncGenerator[PostgresqlConnection]:
         raw = await self._pool.take()
         try:

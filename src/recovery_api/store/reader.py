@@ -15,7 +15,7 @@ from recovery_api.store.records import STORED, Context, Record
 from recovery_api.store.search import Cursor, Page, SearchQuery, count_statement, page_statement
 from recovery_api.store.statement import SqlValue, Statement, bind, in_list, text_list
 from recovery_api.store.statements import Statements, horizon, last_stamp
-from recovery_api.store.tables import client_context, history, resource
+from recovery_api.store.tables import client_context, history, party, resource
 from recovery_api.store.visibility import SYSTEM, Visibility
 
 WIDTH = len(Record._fields)
@@ -27,6 +27,14 @@ def _cursor(query: SearchQuery, last: Row, now: int) -> Cursor:
     sorted_by = cast("tuple[str | float | None, ...]", tuple(last[WIDTH:keys]))
     snapshot = max(cast("int", last[keys]), now - 1) if query.cursor is None else query.cursor.snapshot
     return Cursor(snapshot, sorted_by, cast("str", last[1]), cast("str", last[0]))
+
+
+def _clients_pointed_at() -> Select[str]:
+    this = (party.c.type == bind("of_type", Text()), party.c.id == bind("of_id", Text()))
+    version = party.c.version == bind("of_version", party.c.version.type)
+    there = (resource.c.type == party.c.holder_type, resource.c.id == party.c.holder_id, resource.c.client != literal_column("''", Text))
+    where = (*this, version, party.c.role.in_([literal_column(f"'{role}'", Text) for role in ("target", "security-context")]), *there)
+    return select(resource.c.client).where(*where).distinct().order_by(resource.c.client)
 
 
 class Reader(Connected):
@@ -115,6 +123,12 @@ class Reader(Connected):
             one._replace(hidden=" ".join(link for link in one.hidden.split(" ") if link not in seen)) if one.hidden else one
             for one in records
         ]
+
+    async def clients_pointed_at(self, type: str, id: str, version: int) -> list[str]:
+        """The clients, by id, of the resources that a version of a Binary or Provenance points at, whoever may see them."""
+        statement = self.statements.fixed("clients-pointed-at", _clients_pointed_at)
+        values = statement.values({"of_type": type, "of_id": id, "of_version": version})
+        return [cast("str", row[0]) for row in await self.connection.fetch(statement.text, values)]
 
     async def horizon(self) -> int:
         """The stamp up to which nothing is still being written: what is there with an older stamp is all there ever will be."""

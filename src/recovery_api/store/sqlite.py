@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import cast
 
 from sqlalchemy import URL
@@ -30,10 +30,13 @@ _PRAGMAS = (
 class SqliteConnection:
     """One connection; every call is done when it returns."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, synced: bool = False) -> None:
+        """`synced`: what it commits, and all that was committed before, is on the disk at once, not only safe from a crash."""
         self._raw = sqlite3.connect(path, isolation_level=None, cached_statements=1024, check_same_thread=False)
         for pragma in _PRAGMAS:
             self._raw.execute(f"PRAGMA {pragma}").close()
+        if synced:
+            self._raw.execute("PRAGMA synchronous=FULL").close()
 
     async def fetch(self, sql: str, values: Sequence[SqlValue] = ()) -> Sequence[Row]:
         return self._raw.execute(sql, cast("tuple[str, ...]", values)).fetchall()
@@ -73,7 +76,7 @@ class SqliteConnection:
 
 
 class SqliteEngine:
-    """One connection that writes, one that reads, and further ones for snapshots."""
+    """One connection that writes, one for the audit log, one that reads, and further ones for snapshots."""
 
     dialect: Dialect = "sqlite"
 
@@ -83,6 +86,7 @@ class SqliteEngine:
         self._path = url.database
         self._reader = SqliteConnection(self._path)
         self._writer = SqliteConnection(self._path)
+        self._log = SqliteConnection(self._path, synced=True)
         self._snapshots: list[SqliteConnection] = []
         self._turn = asyncio.Lock()
 
@@ -99,17 +103,23 @@ class SqliteEngine:
             connection.end("ROLLBACK")
             self._snapshots.append(connection)
 
+    def writing(self) -> AbstractAsyncContextManager[SqliteConnection]:
+        return self._transaction(self._writer)
+
+    def appending(self) -> AbstractAsyncContextManager[SqliteConnection]:
+        return self._transaction(self._log)
+
     @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[SqliteConnection]:
+    async def _transaction(self, connection: SqliteConnection) -> AsyncGenerator[SqliteConnection]:
         async with self._turn:
-            await self._writer.begin("BEGIN IMMEDIATE")
+            await connection.begin("BEGIN IMMEDIATE")
             try:
-                yield self._writer
-                self._writer.end("COMMIT")
+                yield connection
+                connection.end("COMMIT")
             except BaseException:
-                self._writer.end("ROLLBACK")
+                connection.end("ROLLBACK")
                 raise
 
     async def close(self) -> None:
-        for connection in (self._reader, self._writer, *self._snapshots):
+        for connection in (self._reader, self._writer, self._log, *self._snapshots):
             connection.close()

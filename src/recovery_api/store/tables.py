@@ -10,7 +10,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, Larg
 metadata = MetaData()
 
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-UNDISTRIBUTED: Final = frozenset({"outbox", "claim", "relation", "client_context", "consent_rule", "clock"})
+UNDISTRIBUTED: Final = frozenset(
+    {"outbox", "claim", "relation", "client_context", "consent_rule", "clock", "audit_link", "audit_anchor", "audit_progress"}
+)
 """Tables that stay whole where the store is sharded; all others are distributed by `id`."""
 
 
@@ -223,3 +225,48 @@ claim = Table("claim", metadata, _text("key"), PrimaryKeyConstraint("key"))
 
 clock = Table("clock", metadata, Column("stamp", BigInteger, nullable=False), PrimaryKeyConstraint("stamp"))
 """One row: the last stamp given (SQLite; PostgreSQL has a sequence, which writers need not queue for)."""
+
+audit_record = Table(
+    "audit_record",
+    metadata,
+    _text("id"),
+    Column("stamp", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("id"),
+    Index("audit_record_stamp", "stamp", postgresql_using="brin"),
+)
+"""What happened, one row for each event. The database refuses to change or delete rows of this table and of the next two."""
+
+audit_link = Table(
+    "audit_link",
+    metadata,
+    _text("chain"),
+    Column("place", BigInteger, nullable=False),
+    _text("id"),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("chain", "place"),
+    Index("audit_link_id", "id", unique=True),
+)
+"""The place of a record in the chain of the process that wrote it (from 1), and the hash over it and all before it."""
+
+audit_anchor = Table(
+    "audit_anchor",
+    metadata,
+    Column("sequence", BigInteger, nullable=False, autoincrement=False),
+    Column("stamp", BigInteger, nullable=False),
+    _text("event"),
+    _text("chain"),
+    Column("place", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("linked_until", BigInteger, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("sequence"),
+    Index("audit_anchor_chain", "chain", "event"),
+)
+"""The common chain: where each process's chain stood when it started, each minute, and when it stopped. No record with a stamp up
+to `linked_until` is without a link."""
+
+audit_progress = Table(
+    "audit_progress", metadata, _text("chain"), Column("place", BigInteger, nullable=False), PrimaryKeyConstraint("chain")
+)
+"""Up to which place the records of a chain are AuditEvents already; a chain that stopped and is done has no row."""

@@ -1,12 +1,12 @@
 """The store, and its units of work: a reader, or a writer whose transaction ends with it."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TypeAlias
 
 from sqlalchemy import make_url
 
-from recovery_api.store.engine import Engine
+from recovery_api.store.engine import Connection, Engine
 from recovery_api.store.postgresql import PostgresqlEngine
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Parameters
@@ -60,6 +60,10 @@ class Store:
             return
         async with self._engine.snapshot() as connection:
             yield Reader(connection, self.statements, visibility)
+
+    def appending(self) -> AbstractAsyncContextManager[Connection]:
+        """Add rows outside of any writer, seen by nobody's eyes: on the disk on a clean exit, else not there."""
+        return self._engine.appending()
 
     @asynccontextmanager
     async def writer(self, visibility: Visibility, *, creator: str = "") -> AsyncGenerator[Writer]:
