@@ -4,9 +4,12 @@ from types import MappingProxyType
 
 from recovery_api.fhir.errors import Issue, NotFound
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
+from recovery_api.operations.meta_change import meta_add, meta_delete
 from recovery_api.operations.validate import validate
 
-OPERATIONS: Mapping[str, Callable[[Server, FhirRequest], Awaitable[FhirResult]]] = MappingProxyType({"validate": validate})
+OPERATIONS: Mapping[str, Callable[[Server, FhirRequest], Awaitable[FhirResult]]] = MappingProxyType(
+    {"meta-add": meta_add, "meta-delete": meta_delete, "validate": validate}
+)
 
 
 async def operate(server: Server, request: FhirRequest) -> FhirResult:
