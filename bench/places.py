@@ -133,7 +133,8 @@ def _agency(settings: Settings, clients: int) -> Agency:
     companions = clients // population.CLIENTS_OF_COMPANION
     spread = sorted({number * companions // MOST_CALLERS for number in range(MOST_CALLERS)})
     named = tuple((number, token("companion", population.companion_of(number * population.CLIENTS_OF_COMPANION))) for number in spread)
-    return Agency(clients, named, token("case-manager", "manager-0000"))
+    claims = {"sub": "ehr", "client_id": "ehr", "scope": all_scopes("ehr"), "organization": "org-riverbend"}
+    return Agency(clients, named, token("case-manager", "manager-0000"), tokens.mint(claims, 86_400))
 
 
 @contextmanager

@@ -29,10 +29,9 @@ from recovery_api.policy.facets import facets
 from recovery_api.store import writes
 from recovery_api.store.bulk import Item, resource_row
 from recovery_api.store.records import Facets
-from recovery_api.store.relations import project
 from recovery_api.store.tables import resource, search_index
 from recovery_api.store.visibility import SYSTEM
-from recovery_api.store.writer import Writer, party_rows, type_number
+from recovery_api.store.writer import Writer, party_rows, stated, type_number
 
 CLIENTS_OF_COMPANION, COMPANIONS_OF_MANAGER = 20, 5
 SESSIONS, OBSERVATIONS_OF_SESSION = 10, 10
@@ -105,7 +104,8 @@ class Template:
             body = body.replace(placeholder.encode(), name.encode())
         rows = [row._replace(value=swap[row.value]) if row.value in swap else row for row in old.rows]
         parties = tuple((role, holder.replace(COMPANION, companion)) for role, holder in old.facets.parties)
-        return Stored(old.type, id, body, old.facets._replace(client=client, parties=parties), rows)
+        links = tuple(link.replace(ENCOUNTER, encounter) for link in old.facets.links)
+        return Stored(old.type, id, body, old.facets._replace(client=client, parties=parties, links=links), rows)
 
 
 def stored(server: Server, said: JsonObject) -> Stored:
@@ -158,10 +158,11 @@ def _proved(server: Server, template: Template) -> Template:
 
 
 def people(server: Server, clients: int) -> Iterator[Stored]:
-    """The agency, its staff, its clients and their care teams."""
+    """The agency, its staff, its clients, their care teams and what they consent to."""
     world = _now(server)
     start = world.on("2026-03-01")
     world.organization("org-cir", "Companions in Recovery", "agency", True)
+    world.organization("org-riverbend", "Riverbend Health", "health-system", False)
     for client in range(0, clients, CLIENTS_OF_COMPANION * COMPANIONS_OF_MANAGER):
         world.staff(manager_of(client), Member("Abara", "Ruth", "case-manager", "org-cir"))
     for client in range(0, clients, CLIENTS_OF_COMPANION):
@@ -171,6 +172,7 @@ def people(server: Server, clients: int) -> Iterator[Stored]:
         world.patient(id, name_of(client), "female", f"19{60 + client % 40}-0{1 + client % 9}-{10 + client % 19}", 1000 + client % 9000)
         members = [_member(companion_of(client), "companion", start), _member(manager_of(client), "case-manager", start)]
         world.care_team(id, members, start)
+        world.consent(f"c-{id}", id, start, form=False)
     for told in world.resources:
         yield stored(server, told)
 
@@ -238,8 +240,7 @@ async def _keep(server: Server, batch: Sequence[Stored]) -> None:
 
 async def _relate(writer: Writer, batch: Sequence[Stored]) -> None:
     for one in batch:
-        if one.facets.relations:
-            await project(writer, one.type, one.id, one.facets.relations)
+        await stated(writer, one.type, one.id, one.facets)
 
 
 @asynccontextmanager

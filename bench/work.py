@@ -40,6 +40,8 @@ class Agency:
     companions: tuple[tuple[int, str], ...]
     manager: str
     """The token of the first case manager."""
+    system: str
+    """The token of an EHR system to whose organization all clients have consented."""
 
     def meeting(self, number: int) -> tuple[int, str]:
         """A client and the token of their companion: another companion each time, and in turn all of their clients."""
@@ -91,6 +93,10 @@ def _include(agency: Agency, number: int) -> Ask:
 def _sorted(agency: Agency, number: int) -> Ask:
     client, token = agency.meeting(number)
     return Ask("GET", _path("Observation", patient=population.client_id(client), _sort="-date"), token)
+
+
+def _as_system(ask: Callable[[Agency, int], Ask]) -> Callable[[Agency, int], Ask]:
+    return lambda agency, number: ask(agency, number)._replace(token=agency.system)
 
 
 def _told(client: int, encounter: str, number: int, id: str = "") -> JsonObject:
@@ -176,6 +182,8 @@ class Work:
 WORKS = (
     Work("read by id", _read, "≤ 2.5 F", 600, grows=True),
     Work("search of 20 by patient", _by_patient, "≤ 4 F", entries=20, grows=True),
+    Work("read by consent", _as_system(_read), "≤ 2.5 F", 600, grows=True),
+    Work("search of 20 by consent", _as_system(_by_patient), "≤ 4 F", entries=20, grows=True),
     Work("by patient, code and date", _by_code_and_date, "≤ 4 F", entries=20, grows=True),
     Work("by patient, sorted by date", _sorted, entries=20, count=200),
     Work("chained by patient.name", _chained, entries=20, count=200, grows=True),

@@ -49,12 +49,17 @@ def related(name: str, patient: str) -> Caller:
     return Caller(name, "client", f"RelatedPerson/{name}", client_id=f"app-{name}", patient=patient)
 
 
+def app(patient: str) -> Caller:
+    """The client, by their app."""
+    return Caller(f"app-{patient}", "client", f"Patient/{patient}", client_id=f"app-{patient}", patient=patient)
+
+
 MAYA, LEO = staff("maya", "companion"), staff("leo", "companion")
 RUTH, OMAR = staff("ruth", "case-manager"), staff("omar", "case-manager")
 CHEN, NOOR = staff("chen", "treatment-team", "org-riverbend"), staff("noor", "treatment-team", "org-riverbend")
 PATEL = staff("patel", "treatment-team", "org-lakeside")
 SYS_RIVERBEND, SYS_LAKESIDE = system("sys-riverbend", "ehr", "org-riverbend"), system("sys-lakeside", "referrer", "org-lakeside")
-APP_ANA = Caller("app-ana", "client", "Patient/ana", client_id="app-ana", patient="ana")
+APP_ANA = app("ana")
 SAM, KIM = staff("sam", "auditor"), staff("kim", "admin")
 
 CALLERS = {each.name: each for each in (MAYA, LEO, RUTH, OMAR, CHEN, SYS_RIVERBEND, SYS_LAKESIDE, PATEL, NOOR, APP_ANA, SAM, KIM)}
@@ -63,6 +68,11 @@ CALLERS = {each.name: each for each in (MAYA, LEO, RUTH, OMAR, CHEN, SYS_RIVERBE
 NIA, LENA = staff("nia", "companion"), staff("lena", "companion")
 IRIS, JUDE = staff("iris", "case-manager"), staff("jude", "case-manager")
 REP_DAN, SISTER_ANA, UNCLE_BEN = related("rep-dan", "dan"), related("sister-ana", "ana"), related("uncle-ben", "ben")
-APP_BEN = Caller("app-ben", "client", "Patient/ben", client_id="app-ben", patient="ben")
+AUNT_P5, AUNT_POINTING = related("aunt-p5", "p5"), related("aunt-pointing", "pointing")
+APP_BEN, APP_P6 = app("ben"), app("p6")
+SYS_HARBOR = system("sys-harbor", "ehr", "org-harbor")
 
-WIDE_CALLERS = CALLERS | {each.name: each for each in (NIA, LENA, IRIS, JUDE, REP_DAN, SISTER_ANA, UNCLE_BEN, APP_BEN)}
+WIDE_CALLERS = CALLERS | {
+    each.name: each
+    for each in (NIA, LENA, IRIS, JUDE, REP_DAN, SISTER_ANA, UNCLE_BEN, AUNT_P5, AUNT_POINTING, APP_BEN, APP_P6, SYS_HARBOR)
+}

@@ -39,6 +39,8 @@ def test_the_defaults_are_those_of_the_interfaces(folder: Path) -> None:
     assert settings.allowed_private_endpoints == ()
     assert settings.time_zone.key == "UTC"
     assert settings.token_ttl == 900
+    assert settings.notice_file is None
+    assert settings.emergency_access_ttl == 3_600
 
 
 def test_every_setting_has_a_name_of_the_interfaces_and_says_what_it_means() -> None:
@@ -73,6 +75,12 @@ def test_values_come_from_the_environment(folder: Path) -> None:
 )
 def test_a_database_is_named_by_its_url(folder: Path, given: str, taken: str) -> None:
     assert loaded(DATABASE_URL=given).database_url == taken.format(folder=folder)
+
+
+def test_the_notice_is_read_from_its_file(folder: Path) -> None:
+    (folder / "notice.txt").write_text("Keep this to yourself.\n")
+    assert loaded(NOTICE_FILE=str(folder / "notice.txt")).notice_file == "Keep this to yourself."
+    assert "NOTICE_FILE must name a readable file" in refused(NOTICE_FILE=str(folder / "none.txt"))
 
 
 def test_the_environment_wins_over_the_env_file(folder: Path) -> None:
@@ -131,6 +139,8 @@ def test_an_unknown_name_stops_the_start(name: str, says: str) -> None:
         ("TOKEN_TTL", "-5"),
         ("TOKEN_TTL", "15m"),
         ("TOKEN_TTL", "86401"),
+        ("EMERGENCY_ACCESS_TTL", "3601"),
+        ("EMERGENCY_ACCESS_TTL", "0"),
         ("TOKEN_TTL", "٣"),
         ("TRUSTED_ISSUERS", "{"),
         ("TRUSTED_ISSUERS", "{}"),

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from recovery_api.demo.codes import LOINC, SCT, THO, concept, local, ref
 from recovery_api.demo.engagement import period
+from tests.consenting import consenting
+from tests.pointing import pointing
 from tests.world import T0, Story
 
 CONSENT_KINDS = (
@@ -21,6 +23,8 @@ def wide(now: datetime = T0) -> Story:
     _consents(story)
     _relatives(story)
     _other_types(story)
+    consenting(story)
+    pointing(story)
     return story
 
 
@@ -77,25 +81,19 @@ def _former_companion(story: Story) -> None:
 def _consents(story: Story) -> None:
     """One client of Leo's and Chen's per kind of Consent, each with a plain twin where a deny must win over it."""
     for kind in CONSENT_KINDS:
-        _shared_client(story, f"with-{kind}")
+        story.shared_client(f"with-{kind}")
         story.consent_of(kind, f"with-{kind}")
     for kind in ("dissent", "general-dissent"):
-        _shared_client(story, f"with-{kind}")
+        story.shared_client(f"with-{kind}")
         story.consent_of("plain", f"with-{kind}")
         story.consent_of(kind, f"with-{kind}")
-    _shared_client(story, "with-person")
+    story.shared_client("with-person")
     story.consent_of("plain", "with-person", ["Practitioner/chen"])
-    _shared_client(story, "with-harbor-dissent")
+    story.shared_client("with-harbor-dissent")
     story.consent_of("plain", "with-harbor-dissent")
     story.consent_of("dissent", "with-harbor-dissent", ["Organization/org-harbor"])
     story.client("without-team", ["leo", "omar"])
     story.consent_of("plain", "without-team")
-
-
-def _shared_client(story: Story, id_: str) -> None:
-    story.client(id_, ["leo", "omar", "chen"])
-    story.session(f"e-{id_}", id_, "leo", story.instant(days=5))
-    story.note(f"d-{id_}", id_, "leo", story.instant(days=5), "Signed notes.", encounter=f"e-{id_}", signer="omar")
 
 
 def _relatives(story: Story) -> None:

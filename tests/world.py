@@ -77,6 +77,12 @@ class Story(World):
         self.care_team(id, members, since)
         self.episode(id, "ruth", [f"cond-{id}"], since)
 
+    def shared_client(self, id: str) -> None:
+        """A client of Leo's and Chen's with one session and its signed note."""
+        self.client(id, ["leo", "omar", "chen"])
+        self.session(f"e-{id}", id, "leo", self.instant(days=5))
+        self.note(f"d-{id}", id, "leo", self.instant(days=5), "Signed notes.", encounter=f"e-{id}", signer="omar")
+
     def related(self, id: str, client: str, relationship: str, *, verified: bool = False) -> JsonObject:
         """A RelatedPerson; GUARD or HPOWATT, and verified, make a representative."""
         mark = [{"url": structure("verified-representative"), "valueBoolean": True}] if verified else None

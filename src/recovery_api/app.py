@@ -21,6 +21,8 @@ from recovery_api.fhir.search.parameters import ParameterTable, custom, shipped
 from recovery_api.fhir.search.parse import condition
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.fhir.search.terminology import CompiledTerminology
+from recovery_api.fhir.shipped import PUBLISHED
+from recovery_api.fhir.shipped import shipped as definitions_of
 from recovery_api.identity.actor import ROLES
 from recovery_api.identity.callers import Callers
 from recovery_api.identity.endpoints import Endpoints
@@ -106,7 +108,8 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
 
     def meets(expression: Expression, resource: JsonObject, binds: Mapping[str, Value]) -> bool:
         del binds
-        return match(expression, View(resource["resourceType"], resource.get("id", ""), extract(resource)), Resources(table, ()))
+        view = View(resource["resourceType"], resource.get("id", ""), extract(resource))
+        return match(expression, view, Resources(table, (), shows_all=True))
 
     server = Server(
         store=store,
@@ -120,7 +123,11 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         new_id=ids,
         base=settings.fhir_base,
         zone=settings.time_zone,
-        capability=dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
+        emergency_access_ttl=settings.emergency_access_ttl,
+        published={
+            "metadata": dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
+            **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)},
+        },
         interactions=served,
     )
 

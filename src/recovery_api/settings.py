@@ -47,6 +47,9 @@ class Settings:
     allowed_private_endpoints: tuple[str, ...]
     time_zone: ZoneInfo
     token_ttl: int
+    notice_file: str | None
+    """The wording of the redisclosure notice; None: the one that is built in."""
+    emergency_access_ttl: int
 
     @property
     def fhir_base(self) -> str:
@@ -160,6 +163,16 @@ def _zone(text: str) -> ZoneInfo:
         raise ValueError("must be the IANA name of a time zone, like America/New_York") from None
 
 
+def _wording(text: str) -> str:
+    try:
+        said = Path(text).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError):
+        raise ValueError("must name a readable file in UTF-8") from None
+    if not said:
+        raise ValueError("must name a file that is not empty")
+    return said
+
+
 def _seconds(most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
@@ -227,4 +240,9 @@ SETTINGS = (
     ),
     Setting("TIME_ZONE", "UTC", _zone, "The agency's zone (IANA name): what a date without a time means."),
     Setting("TOKEN_TTL", "900", _seconds(86_400), "Seconds that an access token lasts, at most a day."),
+    Setting(
+        "NOTICE_FILE", None, _wording, "A text file with the wording of the redisclosure notice (42 CFR 2.32), read at start; without it, "
+        "the regulation's long statement.",
+    ),
+    Setting("EMERGENCY_ACCESS_TTL", "3600", _seconds(3_600), "Seconds that an emergency (break-glass) access lasts, never more than 3600."),
 )  # fmt: skip

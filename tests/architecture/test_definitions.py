@@ -9,6 +9,7 @@ from recovery_api.fhir.capability import capability, definition, interactions, o
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.search.parameters import ParameterTable, shipped
+from recovery_api.fhir.shipped import shipped as of_type
 from recovery_api.operations import OPERATIONS
 from recovery_api.policy import matrix
 from recovery_api.policy.decide import LETTER
@@ -26,6 +27,11 @@ def statement() -> JsonObject:
     return parse(json.dumps(capability(definition(), TABLE, "https://api.example.org/fhir", operations())).encode())
 
 
+def stored(statement: JsonObject) -> list[JsonObject]:
+    """The entries of the types that are stored here, not only published."""
+    return [entry for entry in statement["rest"][0]["resource"] if entry["type"] in SERVED]
+
+
 def problems(resource: JsonObject) -> list[object]:
     type = resource["resourceType"]
     return [*profile.check(resource, type), *narrative.check(resource), *invariants.check(resource, type)]
@@ -39,8 +45,14 @@ def test_every_resource_among_the_definitions_is_valid_and_named_by_its_file() -
         assert resource["url"].startswith("https://recovery-api.example.org/fhir/")
 
 
+def _bound() -> list[JsonObject]:
+    """The value sets of ours that an operation's parameters are bound to."""
+    urls = {parameter.get("binding", {}).get("valueSet") for one in operations() for parameter in one["parameter"]}
+    return [one for one in of_type("ValueSet") if one["url"] in urls]
+
+
 def test_every_file_among_the_definitions_is_used() -> None:
-    known = {definition()["id"]} | {one["id"] for one in (*operations(), *shipped())}
+    known = {definition()["id"]} | {one["id"] for one in (*operations(), *shipped(), *_bound())}
     sources = "".join(path.read_text() for folder in ("src", "scripts") for path in (ROOT / folder).rglob("*.py"))
     for path in (each for each in DEFINITIONS.rglob("*") if each.suffix in {".json", ".toml"}):
         named = path.name in sources or f'"{path.stem}"' in sources
@@ -51,9 +63,9 @@ def test_every_operation_has_a_definition_and_every_definition_an_operation(stat
     assert sorted(OPERATIONS) == sorted(one["code"] for one in operations())
     rest = statement["rest"][0]
     for one in operations():
-        said = {"name": one["code"], "definition": one["url"]}
+        said = {"name": one["code"], "definition": one.get("base", one["url"])}
         of_types = [entry["type"] for entry in rest["resource"] if said in entry.get("operation", ())]
-        assert of_types == operation_types(one, [entry["type"] for entry in rest["resource"]])
+        assert of_types == operation_types(one, [entry["type"] for entry in stored(statement)])
         assert (said in rest.get("operation", ())) == one["system"]
 
 
@@ -65,7 +77,7 @@ def test_each_type_has_the_interactions_that_some_role_may_ask_for_and_no_other(
 
 
 def test_conditional_flags_and_versions_say_what_is_done(statement: JsonObject) -> None:
-    for entry in statement["rest"][0]["resource"]:
+    for entry in stored(statement):
         codes = SERVED[entry["type"]]
         assert entry["conditionalCreate"] == ("create" in codes), entry["type"]
         assert entry["conditionalUpdate"] == ("update" in codes), entry["type"]
@@ -87,7 +99,7 @@ def test_every_us_core_profile_of_a_served_type_is_supported(statement: JsonObje
 
 
 def test_every_search_parameter_and_include_is_told(statement: JsonObject) -> None:
-    for entry in statement["rest"][0]["resource"]:
+    for entry in stored(statement):
         known = {code: one for code, one in TABLE[entry["type"]].items() if not one.internal}
         assert {one["name"] for one in entry["searchParam"]} == set(known)
         references = {f"{entry['type']}:{code}" for code, one in known.items() if one.kind == "reference"}

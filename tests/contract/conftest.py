@@ -1,6 +1,7 @@
 """Servers over worlds, for the contract tests: one for each database and world, which nobody changes."""
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,15 @@ async def wide_api(databases: Databases, migrated_template: str, tmp_path_factor
     """The wide world at T0."""
     async with serving(databases.clone(migrated_template), tmp_path_factory.mktemp("wide"), wide().resources) as api:
         yield Direct(api)
+
+
+@pytest.fixture
+async def moved_api(databases: Databases, migrated_template: str, tmp_path: Path) -> AsyncIterator[Direct]:
+    """The wide world at T0, with a clock that the test may move, and in which it may write."""
+    url = databases.clone(migrated_template)
+    async with serving(url, tmp_path, wide().resources) as api:
+        yield Direct(api)
+    databases.drop(url)
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,22 @@
 """What a caller gets through doors, held against what the oracle says."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from tests.callers import Caller
+from tests.contract.content import World
 from tests.contract.direct import Direct
 from tests.contract.doors import Door, Scene
 from tests.contract.matrix import MATRIX
 from tests.contract.oracle import Oracle
-from tests.contract.relations import World
 from tests.world import T0
 
 ALL_TYPES = frozenset().union(*(rights for rights in MATRIX.values()))
 NEVER_SEARCHED = {"Binary"}
 
 
-def scene(api: Direct, caller: Caller, world: World) -> Scene:
-    oracle = Oracle(world, T0)
+def scene(api: Direct, caller: Caller, world: World, now: datetime = T0) -> Scene:
+    oracle = Oracle(world, now)
     return Scene(api.as_(caller), caller, world, oracle, frozenset(oracle.visible(caller)))
 
 

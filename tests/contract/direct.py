@@ -16,13 +16,13 @@ class Direct:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.app = application(replace(api.running, server=replace(api.running.server, new_id=Ids())))
-        self._clients: dict[str, DirectClient] = {}
+        self._clients: dict[Caller, DirectClient] = {}
 
     def as_(self, caller: Caller) -> "DirectClient":
         """The caller, with all scopes of their role."""
-        if caller.name not in self._clients:
-            self._clients[caller.name] = DirectClient(self, self.api.token(caller))
-        return self._clients[caller.name]
+        if caller not in self._clients:
+            self._clients[caller] = DirectClient(self, self.api.token(caller))
+        return self._clients[caller]
 
 
 @dataclass(frozen=True)

@@ -1,79 +1,78 @@
 """Who sees what, told a second time: plain Python over JSON, written from the design's tables and from nothing else.
 
-Sources: world.md "Who sees what" and Decisions; domain.md 4.1 (with the corrections under it) and 4.2; interfaces.md "Roles
-and scopes"; consent by the first half of issue 2: only a plain permit opens, any deny closes. Imports nothing of the program under test.
+Sources: world.md "Labels that the server adds", "Who sees what" and Decisions; domain.md 3.1 to 3.5, 4.1 (with the corrections under it)
+and 4.2; interfaces.md "Roles and scopes". Imports nothing of the program under test. Who has a client is in `access`, what a client has
+consented to in `consent`, how a resource is labelled in `labels`, what a served copy leaves out in `copies`; the choices that stand there
+belong to these.
 
 Choices where the pages leave one (interfaces.md before world.md before domain.md):
 
 1.  Matrix cells "(own)" of a companion: Tasks that she owns or requested, ServiceRequests that she requested or performs,
     Communications that she sent or got, Appointments that she takes part in; and the client, where there is one, must be open to her
     now.
-2.  A treatment-team caller sees a Task or ServiceRequest that she requested herself for an open client. What her organization requested
-    is the referrer's: Patel sees nothing of Lakeside's referral.
+2.  A treatment-team caller sees a Task or ServiceRequest that she requested herself for a client who consents to it. What her
+    organization requested is the referrer's: Patel sees nothing of Lakeside's referral.
 3.  The client sees Communications about them (no EMP), ServiceRequests about them, Tasks that they own or requested.
 4.  A referral is a Task with code `fulfill` (HL7) or `inquiry` (ours) whose owner is our organization, the token's. Other Tasks owned
     by the organization open nothing, or any outreach Task would open one of our own clients to every case manager.
 5.  EMP opens to the case manager who is recipient of a supervision Communication too, or a companion's reply would have no reader.
-6.  A counselling note is for its author while the client is open to that author.
+6.  A counselling note is for its author, a case manager, while the client is open to that author; and, signed, for a clinician of the
+    treatment team whom a permit that names PSYTHPN lets at it. Nobody else: not the EHR, not a relative, not the client.
 7.  Grace opens DocumentReference, Binary and Encounter, and the Provenance of each, while the CareTeam is active; consent forms and
     counselling notes are not in it. CareTeam.period bounds membership as participant.period does. PractitionerRole.period and active
     bound supervision.
 8.  A Provenance needs a visible target; where some target belongs to a client, one of those (else every Provenance that also names an
-    Organization would be everybody's).
+    Organization would be everybody's). Consent is asked about the target, not about the Provenance. A Binary is as its document.
 9.  The client's notes need docStatus final or amended and an authenticator, as an external reader's do: final comes by co-sign alone.
-10. Own basis (Decision 8): an active permit in its period that names the caller, its organization or its care team, limited or not; the
-    client must be open.
-11. A deny is in force with its Consent's root period; nested periods, purposes and labels do not soften it. It closes the client also
-    to internal staff where it names them. A deny without actors closes the client to external readers, not to the care team.
-12. A RelatedPerson whom a plain permit names and who is not a verified representative reads as an external reader does, without
-    forms, Tasks and ServiceRequests.
-13. Provision.data limits like class and code do. Action and Consent.scope do not limit yet.
-14. The auditor reads a Binary whose securityContext is a consent form.
-15. A case manager sees a Task without client when she owns or requested it; Tasks of clients who are not hers stay hidden even so.
+10. Own basis (Decision 8): a Consent in force with a permit of now, at the root or below, that names the caller, its organization or its
+    care team, limited or not, for whatever purpose; the client's Patient must be visible.
+11. A RelatedPerson who is not a verified representative reads as an external reader does, without forms, Tasks and ServiceRequests.
+12. The auditor reads a Binary whose securityContext is a consent form.
+13. A case manager sees a Task without client when she owns or requested it; Tasks of clients who are not hers stay hidden even so.
+14. EMP that was raised by hand on something else leaves it to the case managers of the client; PSYTHPN, to the case manager who wrote it.
+15. A deny that names a case manager does not close what a referral opens to her: the clinic's copy is not yet a client.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 
 from tests.callers import Caller
+from tests.contract.access import Access
+from tests.contract.content import (
+    CHECK_IN,
+    Resource,
+    World,
+    client_of,
+    codes,
+    consent_form,
+    counselling_note,
+    local,
+    reference,
+    references,
+    supervision,
+)
+from tests.contract.copies import served
 from tests.contract.matrix import DEFINITIONS, DIRECTORY, may
-from tests.contract.relations import CASE_MANAGER, COMPANION, Relations, Resource, World, codes, extension, local, reference, references
 
 FINAL_OBSERVATION, FINAL_NOTE = {"final", "amended", "corrected"}, {"final", "amended"}
-CLIENT_ELEMENT = {"Task": "for", "Coverage": "beneficiary"} | dict.fromkeys(
-    ("AllergyIntolerance", "Claim", "Consent", "Device", "EpisodeOfCare", "ExplanationOfBenefit", "FamilyMemberHistory", "Immunization",
-     "NutritionOrder", "RelatedPerson", "SupplyDelivery"), "patient")  # fmt: skip
 REFERRALS = {("http://hl7.org/fhir/CodeSystem/task-code", "fulfill"), local("task-code", "inquiry")}
-BOUNDARY_EVENTS = {local("companion-observation", "boundary-event"), local("task-code", "boundary-event")}
-CHECK_IN, EMERGENCY_REVIEW = local("task-code", "supervision-check-in"), local("task-code", "emergency-review")
-REPRESENTS = {("http://terminology.hl7.org/CodeSystem/v3-RoleCode", code) for code in ("GUARD", "HPOWATT")}
+EMERGENCY_REVIEW = local("task-code", "emergency-review")
+WROTE = ("author", "recorder", "performer", "sender")
 
 
-def client_of(resource: Resource) -> str:
-    """`Patient/id` of the client whom a resource belongs to, or ''."""
-    kind = resource["resourceType"]
-    if kind == "Patient":
-        return f"Patient/{resource['id']}"
-    if kind == "Appointment":
-        actors = references([each.get("actor", {}) for each in resource.get("participant", [])])
-        return next((each for each in sorted(actors) if each.startswith("Patient/")), "")
-    found = reference(resource.get(CLIENT_ELEMENT.get(kind, "subject")))
-    return found if found.startswith("Patient/") else ""
-
-
-class Oracle:
+class Oracle(Access):
     """Who sees what in a world at a moment. `creators` says who made which resource, as fhirUser or client id."""
 
     may = staticmethod(may)
 
     def __init__(self, world: World, now: datetime, zone: tzinfo = UTC, creators: Mapping[tuple[str, str], str] | None = None) -> None:
-        self.world, self.relations, self.creators = world, Relations(world, now, zone), creators or {}
-        self._opened: dict[tuple[Caller, str], bool] = {}
+        super().__init__(world, now, zone)
+        self.creators = creators or {}
+        self._seen: dict[tuple[Caller, str], bool] = {}
         self.rules: dict[str, Callable[[Caller, Resource], bool]] = {
-            "Composition": self._composition,
             "Appointment": self._appointment, "Binary": self._binary, "CareTeam": self._care_team, "Communication": self._communication,
-            "Consent": self._consent, "DocumentReference": self._document, "Encounter": self._encounter, "Group": self._group,
-            "Observation": self._observation, "Patient": self._patient, "Provenance": self._provenance,
+            "Composition": self._composition, "Consent": self._consent, "DocumentReference": self._document, "Encounter": self._encounter,
+            "Group": self._group, "Observation": self._observation, "Patient": self._patient, "Provenance": self._provenance,
             "ServiceRequest": self._request, "Task": self._task,
         }  # fmt: skip
 
@@ -83,73 +82,44 @@ class Oracle:
 
     def sees(self, caller: Caller, resource: Resource) -> bool:
         """Whether the caller may read the resource as it stands."""
+        key = caller, f"{resource['resourceType']}/{resource['id']}"
+        if key not in self._seen:
+            self._seen[key] = self._judged(caller, resource)
+        return self._seen[key]
+
+    def copy(self, caller: Caller, resource: Resource) -> Resource:
+        """What the caller gets to read of it, without `meta`."""
+        return served(caller.role, resource, lambda target: self.reads(caller, target))
+
+    def reads(self, caller: Caller, target: str) -> bool:
+        """Whether `Type/id` is there for the caller to read."""
+        found = self.relations.get(target)
+        return found is not None and self.sees(caller, found)
+
+    def _judged(self, caller: Caller, resource: Resource) -> bool:
         kind = resource["resourceType"]
         if not may(caller.role, kind, "read"):
             return False
         if kind in DIRECTORY or kind in DEFINITIONS or kind == "AuditEvent":
             return True
-        rule = self.rules.get(kind)
-        return rule(caller, resource) if rule else self.opened(caller, client_of(resource))
+        if not self._cleared(caller, resource):
+            return False
+        return self.rules.get(kind, self.opened)(caller, resource)
 
-    # who opens which client ------------------------------------------------------------------------------------------
-    def outside(self, caller: Caller) -> bool:
-        return caller.role in ("treatment-team", "ehr") or (caller.role == "client" and not self._as_client(caller))
-
-    def opened(self, caller: Caller, client: str) -> bool:
-        """Whether the caller has a relationship to the client now, and no deny stands against it."""
-        if (caller, client) not in self._opened:
-            denied = not client or self.relations.denied(caller, client, external=self.outside(caller))
-            self._opened[caller, client] = not denied and self._related(caller, client)
-        return self._opened[caller, client]
-
-    def _related(self, caller: Caller, client: str) -> bool:
-        if caller.role == "companion":
-            return caller.fhir_user in self.relations.inside(client, COMPANION)
-        if caller.role == "case-manager":
-            return self._manages(caller, client)
-        if caller.role == "treatment-team":
-            return self.relations.treats(caller, client) and self.relations.permitted(caller, client)
-        if caller.role == "ehr":
-            return self.relations.permitted(caller, client)
-        if caller.role == "client":
-            return client == f"Patient/{caller.patient}" and (self._as_client(caller) or self.relations.permitted(caller, client))
-        return False
-
-    def _manages(self, caller: Caller, client: str) -> bool:
-        if caller.fhir_user in self.relations.inside(client, CASE_MANAGER):
-            return True
-        return any(self.relations.supervises(caller, each) for each in self.relations.inside(client, COMPANION))
-
-    def _as_client(self, caller: Caller) -> bool:
-        if caller.fhir_user == f"Patient/{caller.patient}":
-            return True
-        related = self.relations.get(caller.fhir_user or "")
-        return (
-            related is not None
-            and related["resourceType"] == "RelatedPerson"
-            and reference(related.get("patient")) == f"Patient/{caller.patient}"
-            and related.get("active") is not False
-            and self.relations.current(related.get("period"))
-            and bool(codes(*related.get("relationship", [])) & REPRESENTS)
-            and any(each.get("valueBoolean") is True for each in extension(related, "verified-representative"))
-        )
-
-    def _kept_by(self, caller: Caller, resource: Resource) -> bool:
-        """Whether a companion who has just left the client's team keeps this for a while."""
-        client = client_of(resource)
-        return (
-            caller.role == "companion"
-            and not self.relations.denied(caller, client, external=False)
-            and self.relations.in_grace(caller, client)
-        )
-
-    def _is(self, caller: Caller, *targets: str) -> bool:
-        return bool(self.relations.selves(caller) & set(targets))
+    def _cleared(self, caller: Caller, resource: Resource) -> bool:
+        """Whether labels that were raised by hand leave it to the caller; what has them by its kind has rules of its own."""
+        labels, role = self.labels.of(resource), caller.role
+        if "EMP" in labels and not supervision(resource) and role in ("companion", "client"):
+            return False
+        if "PSYTHPN" in labels and not counselling_note(resource) and resource["resourceType"] != "Binary":
+            written = self.means(caller, *(target for name in WROTE for target in _named(resource, name)))
+            return role == "treatment-team" or (role == "case-manager" and written)
+        return True
 
     # the rules of single types ---------------------------------------------------------------------------------------
     def _patient(self, caller: Caller, patient: Resource) -> bool:
         client = client_of(patient)
-        if self.opened(caller, client):
+        if self.opened(caller, patient):
             return True
         return caller.role == "case-manager" and any(reference(each.get("for")) == client for each in self._referrals(caller))
 
@@ -161,45 +131,40 @@ class Oracle:
         return bool(codes(task.get("code")) & REFERRALS) and owner == f"Organization/{caller.organization}" and self.relations.ours(owner)
 
     def _care_team(self, caller: Caller, team: Resource) -> bool:
-        return caller.role == "admin" or self.opened(caller, client_of(team))
+        return caller.role == "admin" or self.opened(caller, team)
 
     def _encounter(self, caller: Caller, encounter: Resource) -> bool:
         if self.outside(caller) and encounter.get("status") != "finished":
             return False
         mine = references([each.get("individual", {}) for each in encounter.get("participant", [])])
-        return self.opened(caller, client_of(encounter)) or (self._is(caller, *mine) and self._kept_by(caller, encounter))
+        return self.opened(caller, encounter) or (self.means(caller, *mine) and self.kept_by(caller, encounter))
 
     def _observation(self, caller: Caller, observation: Resource) -> bool:
-        if codes(observation.get("code")) & BOUNDARY_EVENTS:
+        if supervision(observation):
             concerned = references(observation.get("focus"))
-            return self._employment(caller, concerned=concerned, acting=references(observation.get("performer")))
+            return self.employs(caller, concerned=concerned, acting=references(observation.get("performer")))
         if (self.outside(caller) or caller.role == "client") and observation.get("status") not in FINAL_OBSERVATION:
             return False
-        return self.opened(caller, client_of(observation))
-
-    def _employment(self, caller: Caller, *, concerned: set[str], acting: set[str]) -> bool:
-        """EMP, for a case manager: who acted, or who now supervises whom it concerns."""
-        if caller.role != "case-manager":
-            return False
-        return self._is(caller, *acting) or any(self.relations.supervises(caller, self.relations.person(each)) for each in concerned)
+        return self.opened(caller, observation)
 
     def _document(self, caller: Caller, document: Resource) -> bool:
-        opened, outside = self.opened(caller, client_of(document)), caller.role == "client" or self.outside(caller)
-        written = self._is(caller, *references(document.get("author")))
-        if local("document-category", "consent-form") in codes(*document.get("category", [])):
+        opened, outside = self.opened(caller, document), caller.role == "client" or self.outside(caller)
+        written = self.means(caller, *references(document.get("author")))
+        released = document.get("docStatus") in FINAL_NOTE and "authenticator" in document
+        if consent_form(document):
             return caller.role == "auditor" or (opened and not self.outside(caller))
-        if local("note-type", "counseling-note") in codes(document.get("type"), *document.get("category", [])):
-            return caller.role == "case-manager" and opened and written
-        if outside and not (document.get("docStatus") in FINAL_NOTE and "authenticator" in document):
+        if counselling_note(document):
+            return opened and _kept_apart(caller, written=written, released=released)
+        if outside and not released:
             return False
-        return opened or (written and self._kept_by(caller, document))
+        return opened or (written and self.kept_by(caller, document))
 
     def _composition(self, caller: Caller, composition: Resource) -> bool:
-        opened = self.opened(caller, client_of(composition))
-        if local("note-type", "counseling-note") in codes(composition.get("type")):
-            return caller.role == "case-manager" and opened and self._is(caller, *references(composition.get("author")))
-        final = composition.get("status") in FINAL_NOTE
-        return opened and (final or not (caller.role == "client" or self.outside(caller)))
+        released = composition.get("status") in FINAL_NOTE
+        if counselling_note(composition):
+            written = self.means(caller, *references(composition.get("author")))
+            return self.opened(caller, composition) and _kept_apart(caller, written=written, released=released)
+        return self.opened(caller, composition) and (released or not (caller.role == "client" or self.outside(caller)))
 
     def _binary(self, caller: Caller, binary: Resource) -> bool:
         context = reference(binary.get("securityContext"))
@@ -222,17 +187,11 @@ class Oracle:
         return client_of(document or target)
 
     def _consent(self, caller: Caller, consent: Resource) -> bool:
-        client = client_of(consent)
         if caller.role == "auditor":
             return True
         if not self.outside(caller):
-            return self.opened(caller, client)
-        basis = [
-            provision
-            for each, provision in self.relations.consents(client)
-            if each["id"] == consent["id"] and provision.get("type") == "permit" and self.relations.names(provision, caller, client)
-        ]
-        return bool(basis) and self.opened(caller, client)
+            return self.opened(caller, consent)
+        return self.has_client(caller, client_of(consent)) and self.consents.based_on(caller, consent)
 
     def _group(self, caller: Caller, group: Resource) -> bool:
         managed = reference(group.get("managingEntity")) == f"Organization/{caller.organization}"
@@ -241,31 +200,31 @@ class Oracle:
     def _task(self, caller: Caller, task: Resource) -> bool:
         code, client = codes(task.get("code")), client_of(task)
         owner, requester, focus = (reference(task.get(each)) for each in ("owner", "requester", "focus"))
-        if CHECK_IN in code or code & BOUNDARY_EVENTS:
+        if supervision(task):
             herself = CHECK_IN in code and caller.role == "companion" and self.relations.person(focus) == caller.fhir_user
-            return herself or self._employment(caller, concerned={focus}, acting={owner})
-        mine = self._is(caller, owner, requester)
+            return herself or self.employs(caller, concerned={focus}, acting={owner})
+        mine = self.means(caller, owner, requester)
         return {
-            "companion": lambda: mine and (not client or self.opened(caller, client)),
-            "case-manager": lambda: self.opened(caller, client) or self._refers(caller, task) or (mine and not client),
-            "treatment-team": lambda: self._is(caller, requester) and self.opened(caller, client),
+            "companion": lambda: mine and (not client or self.opened(caller, task)),
+            "case-manager": lambda: self.opened(caller, task) or self._refers(caller, task) or (mine and not client),
+            "treatment-team": lambda: self.means(caller, requester) and self.opened(caller, task),
             "client": lambda: (
-                not self.outside(caller) and (mine or self._client_is(caller, owner, requester)) and self.opened(caller, client)
+                not self.outside(caller) and (mine or self._client_is(caller, owner, requester)) and self.opened(caller, task)
             ),
             "referrer": lambda: self._of_organization(caller, requester),
             "auditor": lambda: EMERGENCY_REVIEW in code,
         }[caller.role]()
 
     def _request(self, caller: Caller, request: Resource) -> bool:
-        client, requester = client_of(request), reference(request.get("requester"))
+        requester = reference(request.get("requester"))
         target = f"ServiceRequest/{request['id']}"
         return {
-            "companion": lambda: self._is(caller, requester, *references(request.get("performer"))) and self.opened(caller, client),
+            "companion": lambda: self.means(caller, requester, *references(request.get("performer"))) and self.opened(caller, request),
             "case-manager": lambda: (
-                self.opened(caller, client) or any(reference(each.get("focus")) == target for each in self._referrals(caller))
+                self.opened(caller, request) or any(reference(each.get("focus")) == target for each in self._referrals(caller))
             ),
-            "treatment-team": lambda: self._is(caller, requester) and self.opened(caller, client),
-            "client": lambda: not self.outside(caller) and self.opened(caller, client),
+            "treatment-team": lambda: self.means(caller, requester) and self.opened(caller, request),
+            "client": lambda: not self.outside(caller) and self.opened(caller, request),
             "referrer": lambda: self._of_organization(caller, requester),
         }[caller.role]()
 
@@ -280,12 +239,12 @@ class Oracle:
     def _communication(self, caller: Caller, message: Resource) -> bool:
         client, sender = client_of(message), reference(message.get("sender"))
         recipients, about = references(message.get("recipient")), references(message.get("about"))
-        mine = self._is(caller, sender, *recipients)
-        if local("communication-category", "supervision") in codes(*message.get("category", [])):
+        mine = self.means(caller, sender, *recipients)
+        if supervision(message):
             if caller.role == "companion":
-                return mine or self._is(caller, *about)
-            return self._employment(caller, concerned=recipients | about, acting={sender} | recipients)
-        opened = self.opened(caller, client)
+                return mine or self.means(caller, *about)
+            return self.employs(caller, concerned=recipients | about, acting={sender} | recipients)
+        opened = self.opened(caller, message)
         if caller.role == "case-manager":
             return opened or (mine and not client)
         if caller.role == "client" and not self.outside(caller):
@@ -294,8 +253,20 @@ class Oracle:
 
     def _appointment(self, caller: Caller, appointment: Resource) -> bool:
         client = client_of(appointment)
-        mine = self._is(caller, *references([each.get("actor", {}) for each in appointment.get("participant", [])]))
-        opened = self.opened(caller, client)
+        mine = self.means(caller, *references([each.get("actor", {}) for each in appointment.get("participant", [])]))
+        opened = self.opened(caller, appointment)
         if caller.role == "companion":
             return mine and (opened or not client)
         return opened or (caller.role == "case-manager" and mine and not client)
+
+
+def _kept_apart(caller: Caller, *, written: bool, released: bool) -> bool:
+    """A counselling note that consent does not close: for who wrote it, and for the clinician whom a consent of its own names."""
+    return (caller.role == "case-manager" and written) or (caller.role == "treatment-team" and released)
+
+
+def _named(resource: Resource, name: str) -> set[str]:
+    """Whom a member names, which is single in one type and many in another."""
+    value = resource.get(name, [])
+    listed = value if isinstance(value, list) else [value]
+    return references([each.get("actor", each) for each in listed])

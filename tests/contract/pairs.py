@@ -1,49 +1,148 @@
-"""Pairs of worlds that differ only in what one caller may not see, and the requests that try to tell them apart."""
+"""Pairs of worlds that differ only in what one caller may not see: things that are hidden, their labels, consents that name others, and
+references to what is hidden in things that are not.
 
-from collections.abc import Callable, Iterator, Sequence
+What is hidden is changed in one of the two. What is seen is told anew in both, at the same moment: with one thing left out of its copy
+in the one, and with another in the other.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from tests.callers import Caller
-from tests.contract.asking import JSON_PATCH, STATUS_PATCH, Request, batch, posted, search
-from tests.contract.oracle import Oracle, client_of
-from tests.contract.relations import Resource, World, codes, reference
+from tests.contract.content import Resource, World, client_of
+from tests.contract.labels import ACT, Labels
+from tests.contract.oracle import Oracle
 from tests.world import by_id
 
-PART_2_PROGRAM = "https://recovery-api.example.org/fhir/StructureDefinition/part2-program"
-ICD = "http://hl7.org/fhir/sid/icd-10-cm"
-SORTS = ("_id", "-_lastUpdated", "patient")
-WORDS = {"DocumentReference": ("startle", "anniversary", "naloxone", "walk")}
+Key = tuple[str, str]
+Resources = Sequence[Resource]
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
+
+
+class Mutation(Protocol):
+    """Makes two worlds of one. `touched` are the resources that requests are made about."""
+
+    @property
+    def touched(self) -> Sequence[Key]: ...
+    def __call__(self, one: Resources, other: Resources) -> tuple[Resources, Resources]: ...
 
 
 @dataclass(frozen=True)
-class Mutation:
-    """What is done to one resource of a world: it goes, it changes, or it gets a twin."""
+class Hidden:
+    """What is done to one resource of the other world: it goes, it changes, it gets a twin, or a label that nothing else has."""
 
     what: str
-    target: tuple[str, str]
+    target: Key
 
     def __str__(self) -> str:
         return f"{self.what} {'/'.join(self.target)}"
 
     @property
-    def touched(self) -> tuple[str, str]:
+    def touched(self) -> Sequence[Key]:
         kind, id_ = self.target
-        return (kind, f"twin-{id_}") if self.what == "twin" else self.target
+        return [(kind, f"twin-{id_}") if self.what == "twin" else self.target]
 
-    def __call__(self, resources: Sequence[Resource]) -> list[Resource]:
-        return [each for resource in resources for each in self._applied(resource)]
+    def __call__(self, one: Resources, other: Resources) -> tuple[Resources, Resources]:
+        return one, [each for resource in other for each in self._applied(resource)]
 
     def _applied(self, resource: Resource) -> list[Resource]:
-        if (resource["resourceType"], resource["id"]) != self.target:
+        if _key(resource) != self.target:
             return [resource]
-        other = deepcopy(resource)
+        copy = deepcopy(resource)
         if self.what == "change":
-            return [_changed(other)]
+            return [_changed(copy)]
         if self.what == "twin":
-            return [resource, other | {"id": self.touched[1]}]
+            return [resource, copy | {"id": self.touched[0][1]}]
+        if self.what == "label":
+            return [copy | {"meta": {"security": [{"system": ACT, "code": "STD"}]}}]
         return []
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A Consent of the other world's client towards somebody else."""
+
+    kind: str
+    client: str  # Patient/id
+    actor: str
+
+    def __str__(self) -> str:
+        return f"{self.client}: {self.kind} {self.actor}"
+
+    @property
+    def touched(self) -> Sequence[Key]:
+        return [("Consent", f"else-{self.client.removeprefix('Patient/')}")]
+
+    def __call__(self, one: Resources, other: Resources) -> tuple[Resources, Resources]:
+        consent: Resource = {
+            "resourceType": "Consent",
+            "id": self.touched[0][1],
+            "status": "active",
+            "scope": {"coding": [{"system": SCOPE, "code": "patient-privacy"}]},
+            "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+            "patient": {"reference": self.client},
+            "policy": [{"uri": "https://www.ecfr.gov/current/title-42/part-2"}],
+            "provision": {
+                "type": self.kind,
+                "actor": [
+                    {"role": {"coding": [{"system": PARTICIPATION, "code": "IRCP"}]}, "reference": {"reference": self.actor}},
+                ],
+            },
+        }
+        return one, [*(each for each in other if _key(each) != self.touched[0]), consent]
+
+
+@dataclass(frozen=True)
+class Retold:
+    """Something that is seen, told anew in both worlds, and in the other with a reference to something hidden."""
+
+    target: Key
+    hidden: Key
+
+    def __str__(self) -> str:
+        return f"{'/'.join(self.target)} points at {'/'.join(self.hidden)}"
+
+    @property
+    def touched(self) -> Sequence[Key]:
+        return [self.target, self.hidden]
+
+    def __call__(self, one: Resources, other: Resources) -> tuple[Resources, Resources]:
+        return [self._told(each, points=False) for each in one], [self._told(each, points=True) for each in other]
+
+    def _told(self, resource: Resource, *, points: bool) -> Resource:
+        if _key(resource) != self.target:
+            return resource
+        anew = deepcopy(resource) | {"language": "fr"}
+        return _with(anew, POINTERS[self.target[0]](self.hidden)) if points else anew
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A Patient told anew in both worlds, and in the other with an identifier that a companion does not get."""
+
+    target: Key
+
+    def __str__(self) -> str:
+        return f"{'/'.join(self.target)} has another number"
+
+    @property
+    def touched(self) -> Sequence[Key]:
+        return [self.target]
+
+    def __call__(self, one: Resources, other: Resources) -> tuple[Resources, Resources]:
+        number = {"identifier": [{"system": "https://recovery-api.example.org/fhir/NamingSystem/client-number", "value": "CIR-1"}]}
+        return [self._told(each, {}) for each in one], [self._told(each, number) for each in other]
+
+    def _told(self, resource: Resource, more: Resource) -> Resource:
+        return resource | {"language": "fr"} | more if _key(resource) == self.target else resource
+
+
+def _key(resource: Resource) -> Key:
+    return resource["resourceType"], resource["id"]
 
 
 def _changed(resource: Resource) -> Resource:
@@ -58,111 +157,77 @@ def _changed(resource: Resource) -> Resource:
     return resource
 
 
-def hidden(caller: Caller, resources: Sequence[Resource], now: datetime) -> list[tuple[str, str]]:
+def _plan(hidden: Key) -> Resource:
+    name = {"Condition": "addresses", "Goal": "goal"}.get(hidden[0], "supportingInfo")
+    return {name: [_reference(hidden)]}
+
+
+def _treated(hidden: Key) -> Resource:
+    return {"diagnosis": [{"condition": _reference(hidden)}]} if hidden[0] == "Condition" else {}
+
+
+def _reference(key: Key) -> Resource:
+    return {"reference": "/".join(key), "display": "Hidden"}
+
+
+POINTERS: Mapping[str, Callable[[Key], Resource]] = {
+    "CarePlan": _plan,
+    "Communication": lambda hidden: {"about": [_reference(hidden)]},
+    "Condition": lambda hidden: {"evidence": [{"detail": [_reference(hidden)]}]},
+    "DocumentReference": lambda hidden: {"context": {"related": [_reference(hidden)]}},
+    "Encounter": _treated,
+    "EpisodeOfCare": _treated,
+    "Observation": lambda hidden: {"focus": [_reference(hidden)]},
+    "Provenance": lambda hidden: {"entity": [{"role": "source", "what": _reference(hidden)}]},
+}
+
+
+def _with(resource: Resource, more: Resource) -> Resource:
+    """The resource with more in its lists."""
+    for name, value in more.items():
+        old: Any = resource.get(name)
+        if isinstance(value, list):
+            resource[name] = [*(old or []), *value]
+        else:
+            resource[name] = _with(dict(old or {}), value)
+    return resource
+
+
+# what is seen of a world ---------------------------------------------------------------------------------------------
+View = dict[Key, tuple[Resource, frozenset[str]]]
+
+
+def view(caller: Caller, resources: Resources, now: datetime) -> View:
+    """What the caller gets to read, with its labels."""
+    world = by_id(resources)
+    oracle = Oracle(world, now)
+    return {key: (oracle.copy(caller, each), oracle.labels.of(each)) for key, each in world.items() if oracle.sees(caller, each)}
+
+
+def hidden(caller: Caller, resources: Resources, now: datetime) -> list[Key]:
     world = by_id(resources)
     oracle = Oracle(world, now)
     return [key for key, each in world.items() if not oracle.sees(caller, each)]
 
 
+def part_2(world: World) -> frozenset[str]:
+    """The clients who are under the law, which everybody may know who reads anything of them (world.md, Decision 18)."""
+    return Labels(world).part_2_clients
+
+
 def twins(
-    caller: Caller, resources: Sequence[Resource], mutations: Sequence[Mutation], now: datetime
-) -> tuple[list[Resource], list[Mutation]]:
-    """The other world, and the mutations that were made: those that leave the caller's view and the Part 2 status as they were."""
-    before = view(caller, resources, now)
-    other, made = list(resources), list[Mutation]()
+    caller: Caller, resources: Resources, mutations: Sequence[Mutation], now: datetime
+) -> tuple[Resources, Resources, list[Mutation]]:
+    """Two worlds, and the mutations that were made: those that leave both the same view for the caller, and the same Part 2 status."""
+    one, other, made = resources, resources, list[Mutation]()
     for mutation in mutations:
-        next_world = mutation(other)
-        if view(caller, next_world, now) == before and part_2(by_id(next_world)) == part_2(by_id(resources)):
-            other = next_world
+        next_one, next_other = mutation(one, other)
+        alike = view(caller, next_one, now) == view(caller, next_other, now)
+        if next_one != next_other and alike and part_2(by_id(next_one)) == part_2(by_id(next_other)):
+            one, other = next_one, next_other
             made.append(mutation)
-    return other, made
+    return one, other, made
 
 
-def view(caller: Caller, resources: Sequence[Resource], now: datetime) -> dict[tuple[str, str], Resource]:
-    world = by_id(resources)
-    oracle = Oracle(world, now)
-    return {key: each for key, each in world.items() if oracle.sees(caller, each)}
-
-
-def part_2(world: World) -> set[str]:
-    """The clients whose episode has an F10 to F19 condition at a Part 2 program."""
-    found: set[str] = set()
-    for episode in (each for (kind, _), each in world.items() if kind == "EpisodeOfCare"):
-        organization = world.get(("Organization", reference(episode.get("managingOrganization")).removeprefix("Organization/")), {})
-        program = any(each.get("url") == PART_2_PROGRAM and each.get("valueBoolean") for each in organization.get("extension", []))
-        conditions = [reference(each.get("condition")).removeprefix("Condition/") for each in episode.get("diagnosis", [])]
-        diagnosed = codes(*(world.get(("Condition", each), {}).get("code") for each in conditions))
-        if program and any(system == ICD and (code or "").startswith("F1") for system, code in diagnosed):
-            found.add(client_of(episode))
-    return found
-
-
-# the requests --------------------------------------------------------------------------------------------------------
-def reading(kind: str, id_: str, resource: Resource) -> Iterator[Request]:
-    """Every way to read towards one resource."""
-    target = f"{kind}/{id_}"
-    yield Request("GET", target)
-    yield Request("HEAD", target)
-    yield Request("GET", target, headers={"if-none-match": 'W/"1"'})
-    yield Request("GET", f"{target}/_history/1")
-    yield Request("GET", f"{target}/_history/2")
-    yield Request("GET", f"{target}/_history")
-    yield search(kind, _id=id_)
-    yield posted(kind, _id=id_)
-    yield search("", _type=kind, _count=5, _id=id_)
-    yield batch(("GET", target), ("GET", f"{kind}?_id={id_}"), ("DELETE", target))
-    if identifier := next(iter(resource.get("identifier", [])), None):
-        yield search(kind, identifier=f"{identifier['system']}|{identifier['value']}")
-    if kind == "Patient":
-        yield search("Observation", patient=target)
-        yield search("Observation", **{"patient:Patient.family": "Other"})
-        yield search("Patient", family="Other")
-        yield search(f"{target}/Observation")
-        yield search(f"{target}/DocumentReference", _summary="count")
-    if kind == "Encounter":
-        yield search("Observation", encounter=target)
-        yield search("Observation", **{"encounter:Encounter.status": "finished", "_total": "accurate"})
-    if client := client_of(resource):
-        yield search(kind, patient=client)
-        yield search("Patient", **{f"_has:{kind}:patient:_id": id_})
-
-
-def browsing(kind: str) -> Iterator[Request]:
-    """Every way to look over a type."""
-    yield search(kind)
-    yield search(kind, _count=2)
-    yield search(kind, _total="accurate", _count=1)
-    yield search(kind, _summary="count")
-    yield search(kind, _lastUpdated="gt2000-01-01", _elements="id")
-    yield from (search(kind, _sort=each, _count=3) for each in SORTS)
-    yield search(kind, _include="*", _count=1000)
-    yield search("Patient", _revinclude=f"{kind}:patient", _count=1000)
-    yield search("Patient", **{f"_has:{kind}:patient:_lastUpdated": "gt2000-01-01"})
-    yield Request("GET", f"{kind}/_history?_count=1000")
-    yield search("", _type=kind, _count=3)
-    yield from (search(kind, _content=word) for word in WORDS.get(kind, ()))
-    yield from (search(kind, _text=word) for word in WORDS.get(kind, ()))
-
-
-def writing(kind: str, id_: str, resource: Resource) -> Iterator[Request]:
-    """Every way to write towards one resource that the caller does not see. The last ones may well create something."""
-    target, body = f"{kind}/{id_}", {name: value for name, value in resource.items() if name not in ("id", "meta")}
-    for headers in ({}, {"if-match": 'W/"1"'}, {"if-match": 'W/"9"'}):
-        yield Request("PUT", target, body | {"id": id_}, headers)
-        yield Request("PATCH", target, STATUS_PATCH, JSON_PATCH | headers)
-        yield Request("DELETE", target, headers=headers)
-    yield Request("PATCH", f"{kind}?_id={id_}", STATUS_PATCH, JSON_PATCH)
-    yield Request("DELETE", f"{kind}?_id={id_}")
-    yield Request("PUT", f"{kind}?_id={id_}", body)
-    yield Request("POST", kind, body, {"if-none-exist": f"_id={id_}"})
-    yield Request("POST", kind, body, {"if-none-exist": f"_id={id_}", "prefer": "return=OperationOutcome"})
-
-
-def requests(touched: Sequence[tuple[str, str]], sample: Callable[[tuple[str, str]], Resource]) -> list[Request]:
-    """All that is asked of both worlds, reads before writes. `sample` gives a body of the type."""
-    kinds = sorted({kind for kind, _ in touched})
-    asked = [request for key in touched for request in reading(*key, sample(key))]
-    asked += [request for kind in kinds for request in browsing(kind)]
-    asked += [Request("GET", "_history?_count=1000"), search("", _type=",".join(kinds), _count=1000)]
-    asked += [request for key in touched for request in writing(*key, sample(key))]
-    return asked + [request for kind in kinds for request in browsing(kind)]
+def clients(resources: Resources) -> list[str]:
+    return sorted({client_of(each) for each in resources if each["resourceType"] == "CareTeam"})

@@ -1,6 +1,5 @@
-"""Who belongs to whom, by the words of world.md: care teams, supervision, delegation, consent. Plain Python over JSON resources."""
+"""Who belongs to whom, by the words of world.md: care teams, supervision, delegation. Plain Python over JSON resources."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -8,53 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from tests.callers import Caller
+from tests.contract.content import Resource, World, codes, extension, local, reference
+from tests.contract.periods import span
 
-CANON = "https://recovery-api.example.org/fhir"
 NUCC = "http://nucc.org/provider-taxonomy"
 COMPANION, CASE_MANAGER = (NUCC, "175T00000X"), (NUCC, "171M00000X")
-LIMITS = ("provision", "class", "code", "securityLabel", "dataPeriod", "data")
 GRACE = timedelta(days=7)
-
-Resource = dict[str, Any]
-World = Mapping[tuple[str, str], Resource]
-Codes = set[tuple[str | None, str | None]]
-
-
-def reference(holder: Mapping[str, Any] | None) -> str:
-    """The target of a Reference as `Type/id`, or ''."""
-    return re.sub(r"/_history/.*$", "", (holder or {}).get("reference", ""))
-
-
-def references(holders: list[Mapping[str, Any]] | None) -> set[str]:
-    return {reference(each) for each in holders or []} - {""}
-
-
-def codes(*concepts: Mapping[str, Any] | None) -> Codes:
-    return {(each.get("system"), each.get("code")) for concept in concepts for each in (concept or {}).get("coding", [])}
-
-
-def local(system: str, code: str) -> tuple[str, str]:
-    return f"{CANON}/CodeSystem/{system}", code
-
-
-def extension(holder: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    return (each for each in holder.get("extension", []) if each.get("url") == f"{CANON}/StructureDefinition/{name}")
-
-
-def _edges(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
-    """The first moment that a FHIR dateTime means, and the first moment after it; the two are one for an instant."""
-    if "T" in text:
-        moment = datetime.fromisoformat(text)
-        return moment, moment
-    year, month, day = ([int(part) for part in text.split("-")] + [0, 0])[:3]
-    first = datetime(year, month or 1, day or 1, tzinfo=zone)
-    if day:
-        after = datetime.combine(first.date() + timedelta(days=1), first.time(), tzinfo=zone)
-    elif month:
-        after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone)
-    else:
-        after = datetime(year + 1, 1, 1, tzinfo=zone)
-    return first, after
 
 
 @dataclass(frozen=True)
@@ -81,14 +39,13 @@ class Relations:
 
     # time ------------------------------------------------------------------------------------------------------------
     def begun(self, period: Mapping[str, Any]) -> bool:
-        return "start" not in period or _edges(period["start"], self.zone)[0] <= self.now
+        return span(period, self.zone).first <= self.now
 
     def end(self, period: Mapping[str, Any]) -> datetime | None:
-        return _edges(period["end"], self.zone)[1] if "end" in period else None
+        return span(period, self.zone).after if "end" in period else None
 
     def current(self, period: Mapping[str, Any] | None) -> bool:
-        end = self.end(period or {})
-        return self.begun(period or {}) and (end is None or self.now < end)
+        return span(period, self.zone).holds(self.now)
 
     # people ----------------------------------------------------------------------------------------------------------
     def roles(self, practitioner: str) -> list[Resource]:
@@ -179,54 +136,13 @@ class Relations:
             if self.current(parts.get("period", {}).get("valuePeriod")):
                 yield reference(parts.get(part, {}).get("valueReference"))
 
-    # consent ---------------------------------------------------------------------------------------------------------
-    def consents(self, client: str) -> Iterator[tuple[Resource, Resource]]:
-        """The Consents of a client that are in force, each with its root provision."""
-        for each in self.of("Consent"):
-            provision = each.get("provision", {})
-            if each.get("status") == "active" and reference(each.get("patient")) == client and self.current(provision.get("period")):
-                yield each, provision
-
-    def names(self, provision: Resource, caller: Caller, client: str) -> bool:
-        """Whether an actor of the provision is the caller, the caller's organization or a care team that the caller is on."""
-        actors = references([each.get("reference", {}) for each in provision.get("actor", [])])
-        mine = self.selves(caller) | {f"Organization/{caller.organization}"}
-        if actors & mine:
-            return True
-        teams = {
+    # together --------------------------------------------------------------------------------------------------------
+    def teams(self, members: set[str]) -> set[str]:
+        """The care teams on which one of these members is now."""
+        return {
             f"CareTeam/{team['id']}"
-            for team, each in self.participants(client)
-            if self.current(team.get("period")) and self.current(each.get("period")) and reference(each.get("member")) in mine
+            for team in self.of("CareTeam")
+            if team.get("status") == "active" and self.current(team.get("period"))
+            for each in team.get("participant", [])
+            if reference(each.get("member")) in members and self.current(each.get("period"))
         }
-        return bool(actors & teams)
-
-    def permitted(self, caller: Caller, client: str) -> bool:
-        """Whether a plain permit opens the client to the caller's organization (to a RelatedPerson: to that person)."""
-        named = caller.fhir_user if caller.role == "client" else f"Organization/{caller.organization}"
-        for _, provision in self.consents(client):
-            purposes = {each.get("code") for each in provision.get("purpose", [])}
-            if (
-                provision.get("type") == "permit"
-                and not any(limit in provision for limit in LIMITS)
-                and named in references([each.get("reference", {}) for each in provision.get("actor", [])])
-                and (not purposes or (caller.purpose or "TREAT") in purposes)
-            ):
-                return True
-        return False
-
-    def denied(self, caller: Caller, client: str, *, external: bool) -> bool:
-        """Whether any deny in a Consent in force, root or nested, closes the client to the caller."""
-        for _, root in self.consents(client):
-            for provision in _provisions(root):
-                if provision.get("type") != "deny":
-                    continue
-                naming = provision if provision.get("actor") else root
-                if self.names(naming, caller, client) or (external and not naming.get("actor")):
-                    return True
-        return False
-
-
-def _provisions(provision: Resource) -> Iterator[Resource]:
-    yield provision
-    for each in provision.get("provision", []):
-        yield from _provisions(each)

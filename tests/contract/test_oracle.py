@@ -1,4 +1,4 @@
-"""The oracle against the table "Who sees what" of world.md, with the differences that consent's first half makes."""
+"""The oracle against the table "Who sees what" of world.md."""
 
 import pytest
 
@@ -22,6 +22,7 @@ CORA = """Patient/cora ct-cora eoc-cora cond-cora-an cond-cora-oud cp-cora g-cor
     d-cora-2 b-cora-2 prov-d-cora-2 c-cora form-cora"""
 DAN = """Patient/dan ct-dan eoc-dan cond-dan-coc cp-dan g-dan-1 e-dan-1 o-dan-craving o-dan-mood d-dan-1 b-dan-1 prov-d-dan-1 c-dan
     form-dan prov-c-dan-revoked"""
+CORA_SHARED = """Patient/cora ct-cora cond-cora-an cp-cora g-cora-1 e-cora-1 d-cora-1 b-cora-1 prov-d-cora-1 c-cora"""
 EVE = "Patient/eve ct-eve eoc-eve cond-eve-alc cp-eve g-eve-1"
 REFERRAL = "task-ls-401 sr-ls-401"
 GROUPS = "Group/riverbend Group/lakeside Group/harbor"
@@ -34,8 +35,8 @@ SEES = {  # beside the directory
     "leo": f"{BEN} form-ben {DAN}",
     "ruth": f"{ANA_INSIDE} {CORA} {EVE} {TASKS} {REFERRAL} Patient/eve-ls {GROUPS}",
     "omar": f"{BEN} form-ben {DAN} {REFERRAL} Patient/eve-ls {GROUPS}",
-    "chen": f"{ANA} {BEN}",  # cora's Consent has a nested deny: nothing of cora until consent is complete
-    "sys-riverbend": f"{ANA} {BEN} Group/riverbend",
+    "chen": f"{ANA} {BEN} {CORA_SHARED}",
+    "sys-riverbend": f"{ANA} {BEN} {CORA_SHARED} Group/riverbend",
     "patel": "",
     "noor": "",
     "sys-lakeside": REFERRAL,

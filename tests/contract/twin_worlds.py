@@ -1,10 +1,11 @@
-"""Two servers over the same world, of which one is then changed where a caller does not see it, and both are put back for the next pair.
+"""Two servers over the same world, which are then changed where a caller does not see it, and are put back for the next pair.
 
-Both are loaded at one moment and asked at a later one. What is hidden is changed in between, by versions and deletions as others would
-make them: so the last stamp of the two differs, while clock, ids and all that the caller sees are equal (world.md, Decision 18).
+Both are loaded at one moment and asked at a later one. In between, first, what the caller sees may be told anew in both at one moment,
+with a difference that is left out of the caller's copy; then what is hidden is changed in the other, by versions and deletions as others
+would make them: so the last stamp of the two differs, while clock, ids and all that the caller sees are equal (world.md, Decision 18).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -17,8 +18,9 @@ from tests.contract.direct import Direct
 from tests.databases import Databases
 from tests.world import by_id
 
+ByKey = Mapping[tuple[str, str], JsonObject]
 TABLES = tuple(table.name for table in metadata.sorted_tables)
-HALF_A_MINUTE = 30.0
+A_QUARTER = 15.0  # of a minute
 
 
 class TwinWorlds:
@@ -29,13 +31,18 @@ class TwinWorlds:
         """Short: hypothesis tells of what a failing test was given."""
         return "two worlds"
 
-    async def pair(self, other_world: Sequence[JsonObject]) -> tuple[Direct, Direct]:
-        """The world as it was loaded, and the other world; ids begin anew in both."""
-        for api in (self.one, self.other):
+    async def pair(self, one_world: Sequence[JsonObject], other_world: Sequence[JsonObject]) -> tuple[Direct, Direct]:
+        """The two worlds; ids begin anew in both. What differs in the one from the world that was loaded is told anew in both."""
+        loaded = by_id(self.resources)
+        retold = [key for key, each in by_id(one_world).items() if loaded.get(key) != each]
+        for api, world in ((self.one, one_world), (self.other, other_world)):
             await _put_back(api)
-        self.other.clock.move(seconds=-HALF_A_MINUTE)
-        await _change(self.other, self.resources, other_world)
-        self.other.clock.move(seconds=HALF_A_MINUTE)
+            api.clock.move(seconds=-3 * A_QUARTER)
+            await api.load(deepcopy([by_id(world)[key] for key in retold]))
+            api.clock.move(seconds=A_QUARTER)
+        await _change(self.other, {**loaded, **{key: by_id(other_world)[key] for key in retold}}, by_id(other_world))
+        for api in (self.one, self.other):
+            api.clock.move(seconds=2 * A_QUARTER)
         return Direct(self.one), Direct(self.other)
 
 
@@ -48,7 +55,7 @@ async def twin_worlds(databases: Databases, template: str, folder: Path, resourc
     ):
         for api in (one, other):
             await _keep(api)
-            api.clock.move(seconds=2 * HALF_A_MINUTE)
+            api.clock.move(seconds=4 * A_QUARTER)
         yield TwinWorlds(resources, one, other)
 
 
@@ -67,8 +74,7 @@ async def _put_back(api: Api) -> None:
             await writer.connection.fetch("SELECT setval('stamp_sequence', (SELECT max(last_updated) FROM resource))")
 
 
-async def _change(api: Api, before: Sequence[JsonObject], after: Sequence[JsonObject]) -> None:
-    was, becomes = by_id(before), by_id(after)
+async def _change(api: Api, was: ByKey, becomes: ByKey) -> None:
     await api.load(deepcopy([each for key, each in becomes.items() if was.get(key) != each]))
     async with api.running.server.store.writer(SYSTEM) as writer:
         for kind, id_ in was.keys() - becomes.keys():

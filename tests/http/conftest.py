@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from recovery_api.demo.world import fixture
-from tests.api import Api, serving
+from tests.api import Api, Client, serving
+from tests.callers import RUTH
 from tests.databases import Databases
+from tests.http.searched import world
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +35,16 @@ async def shared(databases: Databases, world_template: str, tmp_path_factory: py
     async with serving(url, tmp_path_factory.mktemp("shared")) as server:
         yield server
     databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+async def searched(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """The world of tests.http.searched, which nobody changes."""
+    async with serving(databases.clone(migrated_template), tmp_path_factory.mktemp("searched"), world()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ruth(searched: Api) -> Client:
+    """Ruth, before the world to search in: she sees all of its clients."""
+    return searched.as_(RUTH)

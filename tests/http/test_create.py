@@ -15,6 +15,7 @@ BASE = "http://127.0.0.1:8000/fhir"
 
 
 async def test_a_create_answers_with_location_etag_and_the_resource_as_stored(shared: Api) -> None:
+    """L13."""
     maya = shared.as_(MAYA)
     sent = observation(note=[{"text": "calm"}])
     answer = await maya.post("Observation", sent)
@@ -51,6 +52,7 @@ async def test_a_create_gives_an_id_of_its_own_and_versions_of_its_own(shared: A
     ],
 )
 async def test_a_write_returns_what_the_caller_prefers(shared: Api, prefer: str | None, kind: str | None) -> None:
+    """L20."""
     maya = shared.as_(MAYA)
     headers = {"prefer": prefer} if prefer else None
     made = await maya.post("Observation", observation(), headers=headers)
@@ -91,6 +93,7 @@ async def test_numbers_extensions_and_unknown_but_legal_content_come_back_as_the
 
 
 async def test_a_conditional_create_makes_finds_or_refuses_by_the_number_of_matches(shared: Api) -> None:
+    """L16."""
     maya = shared.as_(MAYA)
     sent = observation(identifier=[{"system": "urn:device", "value": "one"}])
     criteria = {"if-none-exist": "identifier=urn:device|one"}
@@ -120,6 +123,7 @@ async def test_criteria_do_not_find_what_the_caller_may_not_see(shared: Api) -> 
 
 
 async def test_of_fifty_conditional_creates_at_once_one_makes_the_resource(shared: Api) -> None:
+    """L16: fifty at once."""
     maya = shared.as_(MAYA)
     sent = observation(identifier=[{"system": "urn:device", "value": "fifty"}])
     criteria = {"if-none-exist": "identifier=urn:device|fifty"}

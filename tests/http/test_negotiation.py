@@ -33,6 +33,7 @@ JSON = "application/fhir+json"
     ],
 )
 async def test_only_fhir_json_of_version_4_is_served(shared: Api, accept: str, status: int) -> None:
+    """L19: Accept."""
     for path in ("Patient/ana", "Patient", "metadata"):
         answer = await shared.as_(RUTH).get(path, headers={"accept": accept})
         assert answer.status == status
@@ -111,6 +112,7 @@ async def test_a_body_says_that_it_is_fhir_json(shared: Api, kind: str, status: 
     ],
 )
 async def test_a_body_that_is_no_such_resource_is_a_bad_request(shared: Api, body: bytes) -> None:
+    """L19: what can't be read."""
     answer = await shared.as_(RUTH).post("Observation", body)
     assert (answer.status, answer.json["resourceType"]) == (400, "OperationOutcome")
 
@@ -192,6 +194,7 @@ async def test_any_origin_may_ask_from_a_browser(shared: Api) -> None:
 
 @pytest.mark.parametrize("path", ["Patient/ana", "Patient", "metadata", ""])
 async def test_options_answers_a_preflight_without_a_token(shared: Api, path: str) -> None:
+    """L23: OPTIONS."""
     asked = {
         "origin": "https://app.example",
         "access-control-request-method": "PUT",

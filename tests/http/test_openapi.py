@@ -19,7 +19,7 @@ from recovery_api.fhir.openapi.document import described
 from recovery_api.fhir.search.parameters import ParameterTable
 from recovery_api.policy.matrix import LETTERS
 from tests.api import Api, Client, Response, serving
-from tests.callers import APP_ANA, CHEN, KIM, MAYA, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, Caller
+from tests.callers import APP_ANA, CHEN, KIM, MAYA, NOOR, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, Caller
 from tests.databases import Databases
 
 SERVED = interactions(definition())
@@ -92,6 +92,9 @@ def caller_for(api: Api, method: str, path: str, tag: str) -> Caller:
     letter = "s" if "_search" in path or (method == "get" and "{id}" not in path) else LETTER[method]
     assert letter in LETTERS
     matrix = api.running.server.matrix
+    if "$" in path:
+        code = path.rpartition("$")[2]
+        return next(caller for caller in (*CALLERS[:4], NOOR, *CALLERS[4:]) if (caller.role, code, tag) in matrix.operations)
     fit = [caller for caller in CALLERS if (row := matrix.of(caller.role, tag)) and letter in row.may]
     return fit[0] if fit else RUTH
 

@@ -129,6 +129,8 @@ DOORS = [
     ("DELETE", "{type}/{id}", None),
     ("GET", "{type}/{id}/$validate", None),
     ("POST", "{type}/{id}/$validate", "put"),
+    ("GET", "{type}/{id}/$meta", None),
+    ("GET", "Patient/{id}/$everything", None),
     ("GET", "{type}?_id={id}", None),
     ("GET", "Patient/{id}/Observation", None),
     ("GET", "Patient/{id}/*", None),

@@ -70,6 +70,7 @@ async def test_a_fhirpath_patch_changes_what_it_names(shared: Api) -> None:
     ],
 )
 async def test_a_patch_that_does_not_fit_is_refused(shared: Api, patch: Any, status: int) -> None:
+    """L18: a `test` that fails, a patch that is malformed."""
     answer = await patched(shared.as_(MAYA), patch, headers={"content-type": "application/json-patch+json"})
     assert answer.status == status, answer.body
     assert answer.json["resourceType"] == "OperationOutcome"
@@ -86,6 +87,7 @@ async def test_a_malformed_fhirpath_patch_is_refused(shared: Api, body: JsonObje
     "kind", ["application/fhir+xml", "text/plain", "application/merge-patch+json", "application/x-www-form-urlencoded"]
 )
 async def test_another_kind_of_patch_is_not_taken(shared: Api, kind: str) -> None:
+    """L18: the media type."""
     assert (await patched(shared.as_(MAYA), b"{}", headers={"content-type": kind})).status == 415
 
 

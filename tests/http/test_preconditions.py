@@ -20,6 +20,7 @@ async def write(client: Client, method: str, resource: JsonObject, if_match: str
     [('W/"1"', 412), ('W/"3"', 412), ('W/"x"', 412), ("2", 400), ("W/2", 400), ("*", 400), ('W/"1", W/"2"', 400), ("", 400), ('W/""', 400)],
 )
 async def test_a_stale_if_match_is_refused_and_a_malformed_one_is_an_error(shared: Api, method: str, if_match: str, status: int) -> None:
+    """L14."""
     maya = shared.as_(MAYA)
     made = (await maya.post("Observation", observation())).json
     current = (await maya.put(f"Observation/{made['id']}", made | {"valueInteger": 4})).json

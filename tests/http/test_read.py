@@ -43,6 +43,7 @@ async def test_a_version_is_read_by_its_number_and_stays_as_it_was(shared: Api) 
 
 
 async def test_what_was_deleted_is_gone_and_what_never_was_is_not_found(shared: Api) -> None:
+    """L12."""
     maya = shared.as_(MAYA)
     reference = await created(maya, observation())
     assert (await maya.delete(reference)).status == 204
@@ -77,11 +78,21 @@ async def test_what_was_deleted_is_gone_and_what_never_was_is_not_found(shared: 
     ],
 )
 async def test_a_conditional_read_sends_the_body_only_when_it_is_new(shared: Api, headers: dict[str, str], status: int) -> None:
-    for path in ("Encounter/e-ana-1", "Encounter/e-ana-1/_history/1"):
-        answer = await shared.as_(MAYA).get(path, headers=headers)
+    """L15."""
+    for path in ("Patient/ana", "Patient/ana/_history/1"):
+        answer = await shared.as_(RUTH).get(path, headers=headers)
         assert answer.status == status
         assert bool(answer.body) == (status == 200)
         assert answer.headers["etag"] == 'W/"1"'
+
+
+async def test_a_copy_that_can_look_different_at_the_same_version_is_always_sent(shared: Api) -> None:
+    for headers in ({"if-none-match": 'W/"1"'}, {"if-modified-since": LOADED_AT}):
+        pointing = await shared.as_(MAYA).get("Encounter/e-ana-1", headers=headers)
+        part = await shared.as_(MAYA).get("Patient/ana", headers=headers)
+        assert (pointing.status, part.status) == (200, 200)
+        assert pointing.json["reasonReference"]
+        assert "identifier" not in part.json
 
 
 async def test_a_condition_tells_nothing_about_what_is_hidden(shared: Api) -> None:
@@ -90,6 +101,7 @@ async def test_a_condition_tells_nothing_about_what_is_hidden(shared: Api) -> No
 
 
 async def test_head_says_what_get_says_without_a_body(shared: Api) -> None:
+    """L23: HEAD."""
     ruth = shared.as_(RUTH)
     for path in ("Patient/ana", "Patient/ana/_history/1", "Encounter?patient=ana", "Patient/none", "metadata", "Patient/ana/_history"):
         plain = {"accept-encoding": "identity"}
@@ -118,4 +130,5 @@ async def test_an_id_that_can_be_none_is_not_found(shared: Api, path: str) -> No
 
 @pytest.mark.parametrize("path", ["Nothing", "Nothing/1", "patient/ana", "Patient/ana/Nothing", "Patient/ana/_history/1/2", "_nothing"])
 async def test_an_unknown_type_or_path_is_not_found(shared: Api, path: str) -> None:
+    """L19: unknown types."""
     assert (await shared.as_(MAYA).get(path)).status == 404

@@ -117,6 +117,7 @@ async def test_a_conditional_reference_finds_the_one_that_matches(api: Api) -> N
 
 
 async def test_two_conditional_creates_of_one_thing_in_one_transaction_are_refused(api: Api) -> None:
+    """L17."""
     answer = await api.as_(MAYA).post(
         "", bundle("transaction", *(post(observation(), ifNoneExist="_id=o-ana-mood") for _ in range(2)))
     )

@@ -19,6 +19,11 @@ class Parameter:
     column: str = ""
     targets: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
+    names_client: bool = False
+
+    def aim(self, modifier: str) -> str:
+        """References are followed."""
+        return ("value2" if modifier else "value") if self.kind == "reference" else ""
 
 
 class Parameters:

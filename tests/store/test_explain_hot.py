@@ -11,7 +11,7 @@ from bench import population
 from bench.work import WORKS, Agency, Ask, Work
 from recovery_api.store.visibility import SYSTEM
 from tests.api import Api, serving
-from tests.callers import staff
+from tests.callers import staff, system
 from tests.databases import Databases, Kind
 from tests.statements import Asked
 
@@ -19,7 +19,8 @@ OBSERVATIONS = 4_000
 WHOLE = ("Seq Scan", "SCAN ", "(type=?)")
 """How a plan says that it reads all of a table, or all resources of a type."""
 SMALL = (
-    "relation", "client_context", "clock", "stamp_sequence", "json_each", "CONSTANT ROW", "subquery", "anon_", "index_row", "party_row",
+    "relation", "clock", "stamp_sequence", "json_each", "CONSTANT ROW", "subquery", "anon_", "index_row", "party_row",
+    "link", "page", "reached", "versions", "client_context",
 )  # fmt: skip
 """Tables that are small, one row, or no tables."""
 
@@ -36,7 +37,8 @@ async def office(databases: Databases, migrated_template: str, tmp_path_factory:
         clients = await population.populate(api.running, OBSERVATIONS)
         companions = range(clients // population.CLIENTS_OF_COMPANION)
         tokens = tuple((each, api.token(staff(f"companion-{each:04}", "companion"))) for each in companions)
-        yield Office(api, Agency(clients, tokens, api.token(staff("manager-0000", "case-manager"))))
+        manager, ehr = api.token(staff("manager-0000", "case-manager")), api.token(system("ehr", "ehr", "org-riverbend"))
+        yield Office(api, Agency(clients, tokens, manager, ehr))
     databases.drop(url)
 
 
@@ -63,3 +65,13 @@ async def test_what_is_asked_often_reads_no_table_whole(office: Office, database
     for asked in {one.sql: one for one in statements}.values():
         whole = [line.strip() for line in await _plan(office, asked, database_kind) if any(mark in line for mark in WHOLE)]
         assert [line for line in whole if not any(name in line for name in SMALL)] == [], asked.sql
+
+
+@pytest.mark.slow
+async def test_everything_of_a_client_reads_no_table_whole(office: Office, database_kind: Kind) -> None:
+    """Of this few, the parties are hashed at once; of an agency ten times as large, they are looked up."""
+    client, token = office.agency.meeting(0)
+    ask = Ask("GET", f"/fhir/Patient/{population.client_id(client)}/$everything", token)
+    for asked in await _asked(office, ask, 200):
+        whole = [line.strip() for line in await _plan(office, asked, database_kind) if any(mark in line for mark in WHOLE)]
+        assert [line for line in whole if not any(name in line for name in (*SMALL, "party"))] == [], asked.sql

@@ -1,27 +1,25 @@
 """The CapabilityStatement that `/metadata` serves, put together from `definitions/` (https://hl7.org/fhir/R4/capabilitystatement.html)."""
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from importlib.resources import files
 from typing import Any
-
-import msgspec
 
 from recovery_api.fhir.descriptions import parameter_words
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.search.parameters import ParameterTable, SearchParameter
+from recovery_api.fhir.shipped import PUBLISHED, shipped
 
+STRUCTURES = "http://hl7.org/fhir/StructureDefinition"
 HIDDEN_KINDS: Mapping[str, str] = {"words": "string"}
 
 
 def definition() -> JsonObject:
     """The CapabilityStatement of `definitions/`: types, interactions and profiles."""
-    return _shipped("CapabilityStatement-recovery-api.json")
+    return shipped("CapabilityStatement")[0]
 
 
 def operations() -> list[JsonObject]:
-    """The OperationDefinitions of `definitions/`, by their code's order."""
-    names = sorted(file.name for file in (files("recovery_api") / "definitions").iterdir() if file.name.startswith("OperationDefinition-"))
-    return [_shipped(name) for name in names]
+    """The OperationDefinitions of `definitions/`, by their code's order. One with a `base` is HL7's operation, as far as it goes here."""
+    return shipped("OperationDefinition")
 
 
 def operation_types(operation: JsonObject, types: Sequence[str]) -> list[str]:
@@ -42,13 +40,14 @@ def capability(statement: JsonObject, table: ParameterTable, base: str, operatio
     by_type: dict[str, list[JsonObject]] = {}
     everywhere: list[JsonObject] = []
     for operation in operations:
-        said = {"name": operation["code"], "definition": operation["url"]}
+        said = {"name": operation["code"], "definition": operation.get("base", operation["url"])}
         if operation["system"]:
             everywhere.append(said)
         for type in operation_types(operation, table.types):
             by_type.setdefault(type, []).append(said)
     pointing = _pointing(table)
     served = [_resource(entry, table, pointing, by_type) for entry in rest["resource"]]
+    published = [{"type": type, "profile": f"{STRUCTURES}/{type}", "interaction": [{"code": "read"}]} for type in PUBLISHED]
     system: JsonObject = {"searchParam": [_parameter(one) for one in _common(table)]}
     if everywhere:
         system["operation"] = everywhere
@@ -56,7 +55,7 @@ def capability(statement: JsonObject, table: ParameterTable, base: str, operatio
         **statement,
         "software": {**statement["software"], "version": version("recovery-api")},
         "implementation": {**statement["implementation"], "url": base},
-        "rest": [{**rest, "resource": served, **system}],
+        "rest": [{**rest, "resource": [*served, *published], **system}],
     }
 
 
@@ -70,10 +69,6 @@ def _pointing(table: ParameterTable) -> Mapping[str, list[str]]:
                     if target in found:
                         found[target].append(parameter.name.replace(".", ":"))
     return {type: sorted(names) for type, names in found.items()}
-
-
-def _shipped(name: str) -> JsonObject:
-    return msgspec.json.decode((files("recovery_api") / "definitions" / name).read_bytes())
 
 
 def _resource(

@@ -81,6 +81,14 @@ def check(resource: JsonObject, type: str) -> list[Issue]:
 _ENV = Env()
 
 
+def is_kept(resource: JsonObject, type: str, value: JsonObject) -> bool:
+    """Whether a value of this type, which stands in the resource, keeps the invariants of its own type."""
+    due = [rule for needs, rules in plan(type).rules if needs is None or not needs.isdisjoint(value) for rule in rules]
+    issues: list[Issue] = []
+    _apply(due, Scope(_ENV, Node(resource["resourceType"], resource)), Node(type, value), (None, type, None), issues)
+    return not issues
+
+
 def _visit(scope: Scope, value: JsonObject, at: Plan, place: Place, issues: list[Issue]) -> None:
     due = [rule for needs, rules in at.rules if needs is None or not needs.isdisjoint(value) for rule in rules]
     if due:

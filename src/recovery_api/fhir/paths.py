@@ -17,9 +17,14 @@ def at(resource: JsonObject, path: str) -> list[Json]:
     return [below for value in _objects(values) for below in at(value, rest)]
 
 
+def objects_at(resource: JsonObject, path: str) -> list[JsonObject]:
+    """The objects at a dotted path of element names, repetitions flattened."""
+    return _objects(at(resource, path))
+
+
 def references_at(resource: JsonObject, path: str) -> Iterator[str]:
     """The literal references to this server at a path, "Type/id", without their version."""
-    for value in _objects(at(resource, path)):
+    for value in objects_at(resource, path):
         literal: Json = value.get("reference")
         if isinstance(literal, str) and len(parts := literal.split("/")) in (2, 4) and parts[0].isalpha():
             yield f"{parts[0]}/{parts[1]}"
@@ -27,7 +32,7 @@ def references_at(resource: JsonObject, path: str) -> Iterator[str]:
 
 def has_coding(resource: JsonObject, path: str, system: str, code: str) -> bool:
     """Whether a CodeableConcept at the path has this coding."""
-    codings = _objects(at(resource, f"{path}.coding"))
+    codings = objects_at(resource, f"{path}.coding")
     return any(coding.get("system") == system and coding.get("code") == code for coding in codings)
 
 

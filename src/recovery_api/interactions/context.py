@@ -39,7 +39,11 @@ class FhirRequest:
     version: str | None = None
     compartment: tuple[str, str] | None = None
     operation: str | None = None
+    method: str = "POST"
+    """HTTP's, by which an operation is asked for: GET or POST."""
     query: tuple[tuple[str, str], ...] = ()
+    look: tuple[tuple[str, str], ...] = ()
+    """`_format` and `_pretty`, where the address has them: links repeat them."""
     body: bytes | JsonObject = b""
     patch_type: str | None = None
     if_match: str | None = None
@@ -88,7 +92,9 @@ class Server:
     base: str
     """The FHIR base URL, without a slash at its end."""
     zone: ZoneInfo
-    capability: bytes = field(repr=False)
-    """The CapabilityStatement."""
+    emergency_access_ttl: int
+    """Seconds that an emergency access lasts."""
+    published: Mapping[str, bytes] = field(repr=False)
+    """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)
     """The interactions that each served type has."""

@@ -1,10 +1,10 @@
 """delete, and its conditional form for one match (https://hl7.org/fhir/R4/http.html#delete)."""
 from recovery_api.fhir.errors import Conflict, Issue, NotFound
-from recovery_api.fhir.json import load
 from recovery_api.fhir.search.expression import Has, Own, both
 from recovery_api.interactions.conditional import one_match
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.preconditions import check_match
+from recovery_api.interactions.present import copied
 from recovery_api.interactions.unit import Writing
 from recovery_api.interactions.write import check_writable, remove
 from recovery_api.store.search import SearchQuery
@@ -22,7 +22,8 @@ async def delete(writing: Writing) -> FhirResult:
         current = await writing.writer.lock(type, request.id)
     if current is None:
         raise NotFound
-    check_writable(writing, load(current.body or b""), None)
+    copy = copied(writing.server, request.actor, current)
+    check_writable(writing, copy.full, None, (copy.seen,))
     check_match(request, current)
     everything = writing.writer.seeing(writing.server.grants.system)
     for source, param in SIGNED:

@@ -1,17 +1,15 @@
 """history of an instance, a type or the system (https://hl7.org/fhir/R4/http.html#history)."""
 from collections.abc import Sequence
 from dataclasses import replace
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.bundle import bundle, history_entry
 from recovery_api.fhir.errors import BadRequest, Issue, NotFound
 from recovery_api.fhir.instants import instant
-from recovery_api.fhir.json import load
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.context import FhirResult
-from recovery_api.interactions.pages import PARAMETER, seal, unseal
-from recovery_api.interactions.present import present
+from recovery_api.interactions.pages import followed, link, next_link
+from recovery_api.interactions.present import copied, present
 from recovery_api.interactions.unit import Reading
 from recovery_api.policy.decide import allowed_types
 from recovery_api.store.history import HistoryCursor, HistoryPage, HistoryQuery, read_history
@@ -26,22 +24,21 @@ async def history(reading: Reading) -> FhirResult:
     request, server = reading.request, reading.server
     pairs, cursor = _asked(reading)
     query = _query(reading, pairs, cursor)
-    page = await (_judged(reading, query) if _judges(reading) else read_history(reading.reader, query))
+    page = await _page(reading, query)
     if request.id is not None and not page.total and query.since is None and query.at is None:
         raise NotFound
-    links = [("self", _link(reading, pairs))]
+    links = [("self", link(reading, [(name, str(query.count) if name == "_count" else value) for name, value in pairs]))]
     if page.next is not None:
-        links.append(("next", _link(reading, [(PARAMETER, seal(server.links, request.actor, [pairs, list(page.next)]))])))
+        links.append(("next", next_link(reading, [pairs, list(page.next)])))
     entries = [await _entry(reading, record) for record in page.records]
     return FhirResult(200, bundle("history", entries, total=page.total, links=links, id=server.new_id(), updated=instant(server.clock())))
 
 
 def _asked(reading: Reading) -> tuple[list[tuple[str, str]], HistoryCursor | None]:
-    query = reading.request.query
-    sealed = [value for name, value in query if name == PARAMETER]
-    if not sealed:
-        return list(query), None
-    pairs, cursor = unseal(reading.server.links, reading.request.actor, sealed[0])
+    page = followed(reading)
+    if page is None:
+        return list(reading.request.query), None
+    pairs, cursor = page
     return [(name, value) for name, value in pairs], HistoryCursor(*cursor)
 
 
@@ -49,9 +46,11 @@ def _query(reading: Reading, pairs: Sequence[tuple[str, str]], cursor: HistoryCu
     request, server = reading.request, reading.server
     types = (request.type,) if request.type else tuple(allowed_types(server.matrix, request.actor, "s"))
     query = HistoryQuery(types, request.id, cursor=cursor)
-    for name, value in pairs:
+    for place, (name, value) in enumerate(pairs):
         if name not in {"_count", "_since", "_at"}:
             raise BadRequest(Issue("not-supported", f"The parameter '{name[:64]}' is unknown in a history."))
+        if any(name == before for before, _ in pairs[:place]):
+            raise BadRequest(Issue("invalid", f"The parameter '{name}' stands twice."))
         try:
             query = _narrowed(query, name, value.replace(" ", "+"), server.zone)
         except ValueError:
@@ -73,7 +72,16 @@ def _narrowed(query: HistoryQuery, name: str, value: str, zone: ZoneInfo) -> His
 def _bounded(count: str) -> int:
     if not (count.isascii() and count.isdigit()):
         raise ValueError(count)
-    return max(1, min(int(count[:9]), MOST))
+    return min(int(count[:9]), MOST)
+
+
+async def _page(reading: Reading, query: HistoryQuery) -> HistoryPage:
+    """The page that is asked for; `_count=0` asks for the total only."""
+    if _judges(reading):
+        page = await _judged(reading, query)
+    else:
+        page = await read_history(reading.reader, replace(query, count=max(1, query.count)))
+    return page if query.count else HistoryPage((), page.total, None)
 
 
 def _judges(reading: Reading) -> bool:
@@ -85,7 +93,11 @@ def _judges(reading: Reading) -> bool:
 async def _judged(reading: Reading, query: HistoryQuery) -> HistoryPage:
     page = await read_history(reading.reader, replace(query, count=MOST))
     grants, actor = reading.server.grants, reading.request.actor
-    seen = [one for one in page.records if one.body is not None and grants.admits(actor, "r", load(one.body), one.client)]
+    seen = [
+        one
+        for one in page.records
+        if one.body is not None and grants.admits(actor, "r", copied(reading.server, actor, one).seen, one.client)
+    ]
     return HistoryPage(seen, len(seen), None)
 
 
@@ -103,10 +115,3 @@ async def _entry(reading: Reading, record: Record) -> bytes:
         f'W/"{record.version}"',
         instant(record.last_updated),
     )
-
-
-def _link(reading: Reading, pairs: Sequence[tuple[str, str]]) -> str:
-    request = reading.request
-    path = "/".join(part for part in (request.type, request.id, "_history") if part)
-    said = urlencode(pairs, safe=":,|/$")
-    return f"{reading.server.base}/{path}{'?' if said else ''}{said}"

@@ -83,7 +83,7 @@ class Links:
                 yield text
         if type in self._criteria and not structure(resource, type):
             view = View(type, resource["id"], self._server.extract(resource))
-            world = Resources(self._server.search.table, (view,))
+            world = Resources(self._server.search.table, (view,), shows_all=True)
             yield from (text for text, expression in self._criteria[type].items() if match(expression, view, world))
 
     async def ask(self) -> None:

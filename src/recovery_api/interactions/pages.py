@@ -1,30 +1,62 @@
-"""Page links: all that a page needs is in the link, sealed for the caller that it was given to.
+"""The links of a page: what was done, and the next page. All that a page needs is in its link, sealed for caller and address.
 
 Sealed, not only signed: a link says up to which moment the search looks, and that is nobody's business.
 """
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import msgspec
 
 from recovery_api.fhir.errors import BadRequest, Issue
-from recovery_api.identity.actor import Actor
-from recovery_api.identity.keys import Sealer
+from recovery_api.interactions.context import FhirRequest, Server
 
 PARAMETER = "_page"
 
 
-def seal(sealer: Sealer, actor: Actor, content: Any) -> str:
-    """The value of `_page` that stands for this content (what JSON can hold), for this caller."""
-    return sealer.seal(msgspec.json.encode(content), _caller(actor))
+class Asking(Protocol):
+    """Whatever answers in pages: a read, or an operation."""
+
+    @property
+    def server(self) -> Server: ...
+
+    @property
+    def request(self) -> FhirRequest: ...
 
 
-def unseal(sealer: Sealer, actor: Actor, value: str) -> Any:
-    """The content of a page link. Raises BadRequest, the same for one that was changed and one that is another caller's."""
-    content = sealer.unseal(value, _caller(actor))
+def link(asking: Asking, pairs: Sequence[tuple[str, str]]) -> str:
+    """The address of the request with these parameters; how the answer is to look (`_format`, `_pretty`) stays."""
+    path, said = _path(asking.request), urlencode((*pairs, *asking.request.look), safe=":,|/$")
+    return f"{asking.server.base}{'/' if path else ''}{path}{'?' if said else ''}{said}"
+
+
+def next_link(asking: Asking, content: Any) -> str:
+    """The link to the page that this content (what JSON can hold) stands for, good for this caller at this address."""
+    return link(asking, [(PARAMETER, asking.server.links.seal(msgspec.json.encode(content), _whose(asking.request)))])
+
+
+def followed(asking: Asking) -> Any:
+    """The content of the page link that the request follows; None where it begins anew.
+
+    Raises BadRequest for a link with more beside it, and the same for one that was changed, is another caller's, or leads elsewhere.
+    """
+    sealed = [value for name, value in asking.request.query if name == PARAMETER]
+    if not sealed:
+        return None
+    if len(asking.request.query) > 1:
+        raise BadRequest(Issue("invalid", f"{PARAMETER} stands alone: the link holds all of the search."))
+    content = asking.server.links.unseal(sealed[0], _whose(asking.request))
     if content is None:
-        raise BadRequest(Issue("value", f"{PARAMETER} is not a page link of this caller's; begin the search again."))
+        raise BadRequest(Issue("value", f"{PARAMETER} is not a page link of this caller's for this address; begin the search again."))
     return msgspec.json.decode(content)
 
 
-def _caller(actor: Actor) -> bytes:
-    return msgspec.json.encode((actor.role, actor.holder, actor.organization, actor.patient, actor.client_id))
+def _path(request: FhirRequest) -> str:
+    inside = request.type or ("*" if request.compartment else None)
+    last = f"${request.operation}" if request.operation else "_history" if request.interaction.startswith("history") else None
+    return "/".join(part for part in (*(request.compartment or ()), inside, request.id, last) if part)
+
+
+def _whose(request: FhirRequest) -> bytes:
+    actor = request.actor
+    return msgspec.json.encode((actor.role, actor.holder, actor.organization, actor.patient, actor.client_id, _path(request)))

@@ -64,7 +64,7 @@ def _sight(server: Server, request: FhirRequest) -> Sight:
     else:
         decide(server.matrix, request.actor, request.type, letter)
         if request.interaction in {"vread", "history-instance"} and server.grants.is_granular(request.actor, letter, request.type):
-            return server.grants.rows(request.actor, now)
+            return server.grants.rows(request.actor, now, reading=True)
     return server.grants.sight(request.actor, letter, now)
 
 

@@ -1,10 +1,10 @@
 """The copy of a resource that a caller is given: the stored bytes, save where something is left out or added."""
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.paths import references_at
-from recovery_api.fhir.search.expression import ClientOf
+from recovery_api.fhir.search.expression import ClientOf, Consented, both
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import Server
-from recovery_api.policy.redact import leave_out, with_members
+from recovery_api.policy.redact import Copy, copy, with_members
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Record
 from recovery_api.store.search import SearchQuery
@@ -13,27 +13,32 @@ MOST_MEMBERS = 1_000
 
 
 def is_whole(server: Server, actor: Actor, type: str) -> bool:
-    """Whether resources of the type are given to the caller as they are stored."""
+    """Whether resources of the type are given to the caller as they are stored, but for references that they may not follow."""
     row = server.matrix.of(actor.role, type)
     return type != "Group" and not (row and row.leaves_out)
+
+
+def looks_the_same(server: Server, actor: Actor, record: Record) -> bool:
+    """Whether the version looks the same to the caller whenever they may read it: nothing in it depends on what else they may see."""
+    return record.hidden is None and not record.labels and is_whole(server, actor, record.type)
 
 
 async def present(server: Server, actor: Actor, reader: Reader, record: Record) -> bytes:
     """The bytes of a version's body for this caller."""
     body = record.body or b""
-    if is_whole(server, actor, record.type):
+    if not record.hidden and is_whole(server, actor, record.type):
         return body
-    resource = load(body)
-    row = server.matrix.of(actor.role, record.type)
-    if row and row.leaves_out:
-        resource = leave_out(resource, row.leaves_out)
-    if record.type == "Group":
-        resource = await _recipients(reader, resource)
-    return dump(resource)
+    seen = copied(server, actor, record).seen
+    return dump(await _recipients(reader, seen) if record.type == "Group" and seen.get("type") == "person" else seen)
+
+
+def copied(server: Server, actor: Actor, record: Record) -> Copy:
+    """The caller's copy of a version that has a body."""
+    return copy(load(record.body or b""), server.matrix.of(actor.role, record.type), record.hidden or "", server.matrix)
 
 
 async def _recipients(reader: Reader, group: JsonObject) -> JsonObject:
     managing = next(references_at(group, "managingEntity"), "")
-    opened = ClientOf(("consent-permit",), managing)
+    opened = both(ClientOf(("consent-permit",), managing), Consented(person=True, recipient=managing))
     page = await reader.search(SearchQuery(("Patient",), opened, count=MOST_MEMBERS))
     return with_members(group, sorted(record.id for record in page.records))

@@ -1,9 +1,8 @@
 """read and vread (https://hl7.org/fhir/R4/http.html#read, #vread)."""
 from recovery_api.fhir.errors import Gone, NotFound
-from recovery_api.fhir.json import load
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.preconditions import not_modified
-from recovery_api.interactions.present import present
+from recovery_api.interactions.present import copied, looks_the_same, present
 from recovery_api.interactions.unit import Reading
 from recovery_api.store.records import Record
 
@@ -31,14 +30,14 @@ async def vread(reading: Reading) -> FhirResult:
     if record.body is None:
         raise Gone
     if server.grants.is_granular(request.actor, "r", record.type) and not server.grants.admits(
-        request.actor, "r", load(record.body), record.client
+        request.actor, "r", copied(server, request.actor, record).seen, record.client
     ):
         raise NotFound
     return await _found(reading, record)
 
 
 async def _found(reading: Reading, record: Record) -> FhirResult:
-    if not_modified(reading.request, record):
+    if looks_the_same(reading.server, reading.request.actor, record) and not_modified(reading.request, record):
         return FhirResult(304, None, record.version, record.last_updated)
     body = await present(reading.server, reading.request.actor, reading.reader, record)
     return FhirResult(200, body, record.version, record.last_updated)

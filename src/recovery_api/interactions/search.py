@@ -2,13 +2,11 @@
 
 A searchset is put together from stored bytes. The `self` link says what was done, the `next` link holds all that it needs.
 """
-from collections.abc import Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from recovery_api.fhir.bundle import bundle, entry, outcome_entry
 from recovery_api.fhir.compartment import compartment_expression
-from recovery_api.fhir.errors import BadRequest, Issue
+from recovery_api.fhir.errors import Issue
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import dump, load
 from recovery_api.fhir.outcome import outcome
@@ -17,7 +15,7 @@ from recovery_api.fhir.search.parse import parse
 from recovery_api.fhir.search.query import Pair, Query
 from recovery_api.fhir.summary import summarized, with_elements
 from recovery_api.interactions.context import FhirResult
-from recovery_api.interactions.pages import PARAMETER, seal, unseal
+from recovery_api.interactions.pages import followed, link, next_link
 from recovery_api.interactions.present import is_whole, present
 from recovery_api.interactions.unit import Reading
 from recovery_api.policy.decide import allowed_types, decide
@@ -35,7 +33,7 @@ class Asked(NamedTuple):
 
 async def search(reading: Reading) -> FhirResult:
     """A searchset of what matches and the caller may see."""
-    request, server = reading.request, reading.server
+    server = reading.server
     asked = _asked(reading)
     query = _query(reading, asked)
     where = _within(reading, query)
@@ -50,14 +48,14 @@ async def search(reading: Reading) -> FhirResult:
         behind_horizon=any(name.startswith("_lastUpdated") for name, _ in query.applied)
         or any(key.parameter.code == "_lastUpdated" for key in query.sort),
     )
-    if query.summary == "count" or query.count == 0:
+    counts = query.summary == "count"
+    if counts:
         page = Page((), total=await reading.reader.count(wanted))
     else:
         page = await reading.reader.search(wanted)
-    links = [("self", _link(reading, query.applied))]
+    links = [("self", link(reading, query.applied))]
     if page.next is not None:
-        sealed = seal(server.links, request.actor, [list(asked.pairs), asked.lenient, list(page.next)])
-        links.append(("next", _link(reading, [(PARAMETER, sealed)])))
+        links.append(("next", next_link(reading, [list(asked.pairs), asked.lenient, list(page.next)])))
     entries = [
         await _entry(reading, query, record, mode)
         if _is_changed(reading, query, record)
@@ -67,18 +65,15 @@ async def search(reading: Reading) -> FhirResult:
     ]
     if query.ignored:
         entries.append(outcome_entry(_ignored(query)))
-    total = None if query.total == "none" else page.total
+    total = page.total if counts or query.total != "none" else None
     return FhirResult(200, bundle("searchset", entries, total=total, links=links, id=server.new_id(), updated=instant(server.clock())))
 
 
 def _asked(reading: Reading) -> Asked:
-    request = reading.request
-    sealed = [value for name, value in request.query if name == PARAMETER]
-    if not sealed:
-        return Asked(request.query, request.prefer.handling == "lenient")
-    if len(request.query) > 1:
-        raise BadRequest(Issue("invalid", f"{PARAMETER} stands alone: the link holds all of the search."))
-    pairs, lenient, cursor = unseal(reading.server.links, request.actor, sealed[0])
+    page = followed(reading)
+    if page is None:
+        return Asked(reading.request.query, reading.request.prefer.handling == "lenient")
+    pairs, lenient, cursor = page
     snapshot, sorted_by, id, type = cursor
     return Asked(tuple((name, value) for name, value in pairs), lenient, Cursor(snapshot, tuple(sorted_by), id, type))
 
@@ -106,15 +101,9 @@ def _within(reading: Reading, query: Query) -> Expression:
     return both(query.where, members)
 
 
-def _link(reading: Reading, pairs: Sequence[Pair]) -> str:
-    request = reading.request
-    path = "/".join(part for part in (*(request.compartment or ()), request.type or ("*" if request.compartment else "")) if part)
-    said = urlencode(pairs, safe=":,|/$")
-    return f"{reading.server.base}{'/' if path else ''}{path}{'?' if said else ''}{said}"
-
-
 def _is_changed(reading: Reading, query: Query, record: Record) -> bool:
-    return bool(query.elements) or query.summary != "false" or not is_whole(reading.server, reading.request.actor, record.type)
+    shaped = bool(record.hidden or query.elements) or query.summary != "false"
+    return shaped or not is_whole(reading.server, reading.request.actor, record.type)
 
 
 def _url(reading: Reading, record: Record) -> str:

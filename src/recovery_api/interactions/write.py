@@ -1,17 +1,20 @@
 """What every write goes through, from the body that a caller sent to the version that is stored."""
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from recovery_api.domain.sessions import SESSION_TYPE, STARTS, may_move
-from recovery_api.fhir.errors import BadRequest, Conflict, FhirError, Forbidden, Issue, Unprocessable
+from recovery_api.domain import rules
+from recovery_api.domain.consents import is_revoked, revocation, with_revocation
+from recovery_api.fhir.errors import BadRequest, FhirError, Forbidden, Issue, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.labels import raised
-from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.references import Kind, parse_reference, references
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions import validate
 from recovery_api.interactions.context import FhirResult, Server
+from recovery_api.interactions.make import make
 from recovery_api.interactions.preconditions import check_match
+from recovery_api.interactions.present import copied
 from recovery_api.interactions.unit import Transaction, Writing
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of, facets
@@ -32,7 +35,7 @@ SAVED: JsonObject = {
 async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     """Store a new resource, checked, under this id."""
     check_writable(writing, None, resource)
-    _check(writing, None, resource)
+    _check(writing, None, resource, resource)
     localize(writing, resource)
     said = _with_meta(writing, resource, id, 1)
     about = facets(said, writing.server.matrix, writing.server.zone)
@@ -69,33 +72,43 @@ async def store_waiting(server: Server, writer: Writer, transaction: Transaction
         transaction.waiting.clear()
 
 
-async def replace(writing: Writing, current: Record, make: Callable[[JsonObject], JsonObject], method: str = "PUT") -> FhirResult:
-    """Store what `make` makes of the current version as the next one, checked against it.
+async def replace(writing: Writing, current: Record, revise: Callable[[JsonObject], JsonObject], method: str = "PUT") -> FhirResult:
+    """Store what `revise` makes of the caller's copy of the current version as the next one, checked against it.
 
-    Who may not write it is told so before a stale If-Match is, and that before anything is wrong with the body (interfaces.md).
+    What is not in their copy stays as it is. What is wrong is told of what they sent. Who may not write it is told so before a stale
+    If-Match is, and that before anything is wrong with the body (interfaces.md).
     """
-    before = load(current.body or b"")
+    copy = copied(writing.server, writing.request.actor, current)
+    before, sent = copy.full, JsonObject()
     try:
-        resource = make(before)
-        check_writable(writing, before, resource)
+        sent = revise(copy.seen)
+        resource = copy.restored(sent)
+        check_writable(writing, before, resource, (copy.seen, sent))
     except FhirError as problem:
         if not isinstance(problem, Forbidden):
             check_match(writing.request, current)
         raise
     check_match(writing.request, current)
-    _check(writing, before, resource)
+    _check(writing, before, resource, sent)
+    revoked = is_revoked(before, resource) if current.type == "Consent" else False
+    if revoked:
+        resource = with_revocation(resource, instant(writing.writer.stamp))
     localize(writing, resource)
     version = current.version + 1
     said = _with_meta(writing, resource, current.id, version)
     about = facets(said, writing.server.matrix, writing.server.zone)
     _check_client(about, current)
-    await _check_references(writing, resource, about.client, before)
+    await _check_references(writing, sent, about.client, before)
     about = about._replace(raised=raised(said["meta"].get("security"), current.labels, current.raised))
     node = Labelled(said, about, before=current.labels, sender=_sender(writing.request.actor))
     await writing.server.labeller.label(writing.writer, [node])
     about, body = node.facets, dump(said)
     await writing.writer.update(current.type, current.id, current.version, body, about, writing.server.extract(said), method=method)
-    return _saved(writing, 200, current.type, current.id, version, body)
+    if revoked:
+        target, who = f"{current.reference}/_history/{version}", writing.request.actor.holder
+        await make(writing.server, writing.writer, revocation(target, who, instant(writing.writer.stamp)))
+    shown = copied(writing.server, writing.request.actor, current._replace(body=body)) if copy.cut else None
+    return _saved(writing, 200, current.type, current.id, version, dump(shown.seen) if shown else body)
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
@@ -120,35 +133,32 @@ def check_type(resource: JsonObject, type: str) -> None:
         raise BadRequest(Issue("invalid", f"The body must be a resource of type {type}, not {str(said)[:64]}.", f"{type}.resourceType"))
 
 
-def _check(writing: Writing, before: JsonObject | None, after: JsonObject) -> None:
+def _check(writing: Writing, before: JsonObject | None, after: JsonObject, sent: JsonObject) -> None:
     type = writing.access.type
-    validate.check(after, type)
-    if type == "Encounter" and has_coding(after, "type", *SESSION_TYPE):
-        _check_session(before, after)
+    try:
+        validate.check(after, type)
+    except FhirError:
+        validate.check(sent, type)  # the places are those of what was sent
+        raise
+    rules.check(before, after)
 
 
-def check_writable(writing: Writing, before: JsonObject | None, after: JsonObject | None) -> None:
-    """Raise Forbidden where a rule of the access row, or a granular scope, is not kept."""
+def check_writable(
+    writing: Writing, before: JsonObject | None, after: JsonObject | None, seen: Sequence[JsonObject] | None = None
+) -> None:
+    """Raise Forbidden where a rule of the access row, or a granular scope, is not kept.
+
+    `seen` are the versions as the caller has them, where those differ: scopes are judged by these.
+    """
     change = Change(writing.request.actor, before, after)
     broken = [name for name in writing.access.writes if not RULES[name].kept(change)]
     if broken:
         raise Forbidden(*(Issue("forbidden", RULES[name].says, key=name) for name in broken))
     letter = "d" if after is None else "c" if before is None else "u"
-    for version in change.versions:
+    for version in change.versions if seen is None else seen:
         client = client_of(version, writing.server.matrix)
         if not writing.server.grants.admits(writing.request.actor, letter, version, client):
             raise Forbidden("The token's scopes do not open this resource.")
-
-
-def _check_session(before: JsonObject | None, after: JsonObject) -> None:
-    status = after["status"]
-    if before is None:
-        if status not in STARTS:
-            raise Unprocessable(Issue("business-rule", f"A session does not begin as {status}.", "Encounter.status", key="session-start"))
-    elif not may_move(before["status"], status):
-        raise Conflict(
-            Issue("business-rule", f"A session that is {before['status']} can't become {status}.", "Encounter.status", key="session-move")
-        )
 
 
 def _with_meta(writing: Writing, resource: JsonObject, id: str, version: int) -> JsonObject:
@@ -219,8 +229,10 @@ async def _check_document(actor: Actor, writer: Writer, transaction: Transaction
 
 def found_already(writing: Writing, there: Record) -> FhirResult:
     """The answer of a conditional create that need not create."""
-    body = there.body if writing.access.rows != "none" else None
-    return FhirResult(200, body, there.version, there.last_updated, f"{there.reference}/_history/{there.version}", SAVED)
+    body = dump(copied(writing.server, writing.request.actor, there).seen) if there.hidden else there.body
+    readable = writing.access.rows != "none"
+    place = f"{there.reference}/_history/{there.version}"
+    return FhirResult(200, body if readable else None, there.version, there.last_updated, place, SAVED)
 
 
 def _saved(writing: Writing, status: int, type: str, id: str, version: int, body: bytes) -> FhirResult:

@@ -1,20 +1,39 @@
 """FHIR operations, one module per operation code; this is where they are registered."""
-from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
-
-from recovery_api.fhir.errors import Issue, NotFound
+from recovery_api.fhir.capability import operations
+from recovery_api.fhir.errors import Issue, MethodNotAllowed, NotFound
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
-from recovery_api.operations.meta_change import meta_add, meta_delete
+from recovery_api.operations.break_glass import break_glass
+from recovery_api.operations.everything import everything
+from recovery_api.operations.frame import Operating, registered
+from recovery_api.operations.meta import meta
+from recovery_api.operations.meta_add import meta_add
+from recovery_api.operations.meta_delete import meta_delete
 from recovery_api.operations.validate import validate
+from recovery_api.policy.decide import decide_operation
 
-OPERATIONS: Mapping[str, Callable[[Server, FhirRequest], Awaitable[FhirResult]]] = MappingProxyType(
-    {"meta-add": meta_add, "meta-delete": meta_delete, "validate": validate}
+OPERATIONS = registered(
+    {
+        "break-glass": break_glass,
+        "everything": everything,
+        "meta": meta,
+        "meta-add": meta_add,
+        "meta-delete": meta_delete,
+        "validate": validate,
+    },
+    operations(),
 )
 
 
 async def operate(server: Server, request: FhirRequest) -> FhirResult:
-    """Run an operation. Raises NotFound for one that does not exist here."""
+    """Run an operation.
+
+    Raises NotFound for one that does not exist here, MethodNotAllowed where it can't be asked for by GET, and Forbidden, before
+    anything is looked up, for those who may not ask for it.
+    """
     operation = OPERATIONS.get(request.operation or "")
-    if operation is None:
+    if operation is None or not operation.stands_at(request.type, request.id):
         raise NotFound(Issue("not-supported", f"There is no operation ${(request.operation or '')[:64]} here."))
-    return await operation(server, request)
+    if request.method != "POST" and operation.affects_state:
+        raise MethodNotAllowed("This operation changes something: ask for it by POST.")
+    decide_operation(server.matrix, request.actor, operation.definition["code"], request.type or "")
+    return await operation.run(Operating(server, request, operation))

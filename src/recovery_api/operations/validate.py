@@ -4,24 +4,25 @@ from recovery_api.fhir.errors import BadRequest, Issue, NotFound
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.outcome import outcome
 from recovery_api.interactions import validate as tiers
-from recovery_api.interactions.context import FhirRequest, FhirResult, Server
+from recovery_api.interactions.context import FhirResult
+from recovery_api.operations.frame import Operating
 from recovery_api.policy.decide import decide
 
-MODES = {"create": "c", "update": "u", "delete": "d"}
+MODES = {"create": "c", "update": "u", "delete": "d", "profile": "r"}
 FINE = Issue("informational", "The resource is valid.", severity="information")
 
 
-async def validate(server: Server, request: FhirRequest) -> FhirResult:
+async def validate(operating: Operating) -> FhirResult:
     """An OperationOutcome with every problem of a resource; 200 whatever it says.
 
     Takes the resource as the body, or Parameters with `resource` and `mode` (create, update, delete).
     """
-    type = request.type or ""
-    if not type:
-        raise NotFound
-    resource, mode, profile = _asked(request)
-    letter = MODES.get(mode, "r") if mode else "r" if request.id else "c"
-    decide(server.matrix, request.actor, type, letter if mode or request.id else "")
+    server, request = operating.server, operating.request
+    type, given = request.type or "", operating.given()
+    resource, mode, profile = given.one("resource"), given.one("mode"), given.one("profile")
+    if mode and mode not in MODES:
+        raise BadRequest(Issue("value", "The mode is create, update, delete or profile.", "Parameters.parameter"))
+    decide(server.matrix, request.actor, type, MODES[mode] if mode else "r" if request.id else "")
     if request.id is not None:
         sight = server.grants.sight(request.actor, "r", server.clock())
         async with server.store.reader(sight) as reader:
@@ -47,21 +48,3 @@ def _issues(resource: JsonObject, type: str) -> list[Issue]:
     if not problems:
         problems = [*tiers.rules(resource, type), *models.check(resource)]
     return problems
-
-
-def _asked(request: FhirRequest) -> tuple[JsonObject | None, str, str]:
-    said = dict(request.query)
-    if not request.body:
-        return None, said.get("mode", ""), said.get("profile", "")
-    content = request.content()
-    if content.get("resourceType") != "Parameters":
-        return content, said.get("mode", ""), said.get("profile", "")
-    shell = [issue for issue in tiers.structure(content, "Parameters") if ".resource" not in (issue.expression or "")]
-    if shell:
-        raise BadRequest(*shell)
-    named = {parameter.get("name"): parameter for parameter in content.get("parameter", ())}
-    mode = named.get("mode", {}).get("valueCode", said.get("mode", ""))
-    if mode and mode not in {*MODES, "profile"}:
-        raise BadRequest(Issue("value", "The mode is create, update, delete or profile.", "Parameters.parameter"))
-    profile = named.get("profile", {})
-    return named.get("resource", {}).get("resource"), mode, profile.get("valueUri", profile.get("valueCanonical", said.get("profile", "")))

@@ -41,3 +41,13 @@ def decide(matrix: Matrix, actor: Actor, type: str, letters: str) -> Access:
 def allowed_types(matrix: Matrix, actor: Actor, letter: str) -> list[str]:
     """The types with which the actor may do what the letter says, in alphabetical order."""
     return sorted(type for type in matrix.types(actor.role, letter) if actor.allows(type, letter))
+
+
+def decide_operation(matrix: Matrix, actor: Actor, code: str, type: str) -> None:
+    """Let the actor ask for an operation on a type ('' for the system). Raises Forbidden, the same whatever there is."""
+    needs = matrix.operations.get((actor.role, code, type))
+    if needs is None:
+        raise Forbidden(Issue("forbidden", f"The role {actor.role} may not ask for ${code} here."))
+    for letter in needs if type else "":
+        if not actor.allows(type, letter):
+            raise Forbidden(Issue("forbidden", f"The token has no scope for ${code} with {type} (letter '{letter}')."))

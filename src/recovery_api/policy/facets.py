@@ -1,11 +1,23 @@
 """What access rules see of a resource's content: its client, class, state, and whom it names."""
+import re
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, has_coding, references_at
+from recovery_api.fhir.references import Kind as ReferenceKind
+from recovery_api.fhir.references import parse_reference, references
+from recovery_api.fhir.search.dates import implicit_range
+from recovery_api.policy.consent import consent_rules
 from recovery_api.policy.matrix import Kind, Matrix, StateTest
+from recovery_api.policy.periods import Interval, interval
 from recovery_api.policy.project import relations
-from recovery_api.store.records import Facets
+from recovery_api.store.records import NEVER, Facets
+
+DATED = frozenset({"DocumentReference", "Encounter", "Observation"})
+"""Types that a dataPeriod closes where they do not say when they were."""
+
+_INDEX = re.compile(r"\[\d+\]")
 
 
 def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
@@ -22,15 +34,34 @@ def facets(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Facets:
         released=all(_passes(resource, test) for test in matrix.released.get(type, ())),
         parties=tuple(dict.fromkeys(_deciding(_parties(resource, matrix), matrix))),
         relations=relations(resource, zone),
+        happened=_happened(resource, matrix, zone),
+        consent_rules=consent_rules(resource, zone) if type == "Consent" else None,
+        links=links(resource, matrix),
         basis=matrix.labels.basis(resource, kind, client),
     )
 
 
+def links(resource: JsonObject, matrix: Matrix) -> tuple[str, ...]:
+    """What a resource points at and a reader of it may not be able to follow, each "Type/id" once.
+
+    Without the reference that names its client (world.md, decision 5), and without types that are open to everybody.
+    """
+    naming = f"{resource['resourceType']}.{matrix.client.get(resource['resourceType'])}"
+    client = f"Patient/{client_of(resource, matrix)}"
+    found: dict[str, None] = {}
+    for place, holder in references(resource):
+        literal = parse_reference(holder["reference"])
+        if literal is None or literal.kind is not ReferenceKind.LOCAL or literal.type in matrix.open:
+            continue
+        key = f"{literal.type}/{literal.id}"
+        if key != client or _INDEX.sub("", place) != naming:
+            found[key] = None
+    return tuple(found)
+
+
 def _parties(resource: JsonObject, matrix: Matrix) -> list[tuple[str, str]]:
-    type = resource["resourceType"]
-    named = [(role, holder) for role, path in matrix.parties.get(type, ()) for holder in references_at(resource, path)]
-    named += [("labelled-by", holder) for holder in matrix.labels.carriers(resource)]
-    return [*named, ("itself", f"Consent/{resource['id']}")] if type == "Consent" else named
+    named = [(role, holder) for role, path in matrix.parties.get(resource["resourceType"], ()) for holder in references_at(resource, path)]
+    return [*named, *(("labelled-by", holder) for holder in matrix.labels.carriers(resource))]
 
 
 def _deciding(parties: list[tuple[str, str]], matrix: Matrix) -> list[tuple[str, str]]:
@@ -41,6 +72,15 @@ def _deciding(parties: list[tuple[str, str]], matrix: Matrix) -> list[tuple[str,
 
 def _has_client(type: str, matrix: Matrix) -> bool:
     return type in matrix.client or type in {"Patient", "Binary"}
+
+
+def _happened(resource: JsonObject, matrix: Matrix, zone: ZoneInfo) -> Interval | None:
+    """The clinical date; any time where a type that always has one does not say it (world.md, decision 14)."""
+    type = resource["resourceType"]
+    for path in matrix.happened.get(type, ()):
+        for found in at(resource, path):
+            return interval(cast("JsonObject", found), zone) if isinstance(found, dict) else implicit_range(cast("str", found), zone)
+    return (-NEVER, NEVER) if type in DATED else None
 
 
 def client_of(resource: JsonObject, matrix: Matrix) -> str:

@@ -42,16 +42,19 @@ class Grants:
     system: Sight = SYSTEM
     """What the server itself sees, to keep rules that no caller may see behind."""
 
-    def rows(self, actor: Actor, now: int) -> Sight:
-        """What the caller's role and relations open, whatever the token's scopes (world.md, decision 23)."""
-        return self._bound(self._interned(actor, ""), actor, now)
+    def rows(self, actor: Actor, now: int, *, reading: bool = False) -> Sight:
+        """What the caller's role and relations open, whatever the token's scopes (world.md, decision 23).
+
+        An emergency opens nothing to a write: it is there for `reading` only (domain.md 3.5).
+        """
+        return self._bound(self._interned(actor, ""), actor, now, emergency=actor.holder if reading else "")
 
     def sight(self, actor: Actor, letter: str, now: int) -> Sight:
         """What role, relations and scopes open together for reading (letter `r`) or searching (letter `s`).
 
         What the role may read and not search (Binary) is seen by the letter `r` where a search leads to it.
         """
-        return self._bound(self._interned(actor, letter), actor, now)
+        return self._bound(self._interned(actor, letter), actor, now, emergency=actor.holder)
 
     def admits(self, actor: Actor, letter: str, resource: JsonObject, client: str) -> bool:
         """Whether the scopes open a letter on this very resource, whose client is `client`: granular scopes included."""
@@ -68,14 +71,18 @@ class Grants:
         """Whether the scopes open a letter on a type only for resources that match a query."""
         return all(condition.query for condition in actor.allows(type, letter))
 
-    def _bound(self, made: Visibility, actor: Actor, now: int) -> Visibility:
+    def _bound(self, made: Visibility, actor: Actor, now: int, *, emergency: str) -> Visibility:
         return Visibility(
             key=made.key,
             rules=made.rules,
             unseen=made.unseen,
             history=made.history,
+            open=made.open,
+            bare=made.bare,
+            reach=made.reach,
             binds={
                 "holder": actor.holder,
+                "emergency": emergency,
                 "organization": actor.organization or "",
                 "client": actor.patient or "",
                 "creator": actor.holder,
@@ -97,6 +104,7 @@ class Grants:
         rules: dict[str, Expression] = {}
         history: dict[str, Expression] = {}
         unseen: dict[str, frozenset[str]] = {}
+        bare: set[str] = set()
         for (role, type), row in self._matrix.access.items():
             if role != actor.role or not set(row.may) & {"r", "s"}:
                 continue
@@ -108,11 +116,20 @@ class Grants:
                     history[type] = both(rule, self._scoped(type, [condition for condition in conditions if not condition.query]))
             else:
                 rules[type] = rule
+            bare |= self._reading(type, row.keeps)
             if row.leaves_out:
                 unseen[type] = self._left_out(type, row.leaves_out)
             elif type == "Group":
                 unseen[type] = frozenset({"Group.member"})
-        return Visibility(key=key, rules=MappingProxyType(rules), unseen=MappingProxyType(unseen), history=MappingProxyType(history))
+        return Visibility(
+            key=key,
+            rules=MappingProxyType(rules),
+            unseen=MappingProxyType(unseen),
+            history=MappingProxyType(history),
+            open=self._matrix.open_to(actor.role),
+            bare=frozenset(bare),
+            reach=self._interned(actor, "") if letter else None,
+        )
 
     def _scoped(self, type: str, conditions: Sequence[Condition]) -> Expression:
         return either(*(self._condition(type, condition) for condition in conditions)) if conditions else NOTHING
@@ -128,10 +145,13 @@ class Grants:
             return NOTHING
 
     def _left_out(self, type: str, elements: Sequence[str]) -> frozenset[str]:
-        words = {f"{type}._text", f"{type}._content"}
-        return frozenset(words) | {
+        return frozenset({f"{type}._text", f"{type}._content"}) | self._reading(type, elements)
+
+    def _reading(self, type: str, elements: Sequence[str]) -> frozenset[str]:
+        """The parameters that read one of the elements."""
+        return frozenset(
             parameter.name
             for parameter in self._parameters[type].values()
             if any(f"{type}.{element}" in parameter.expression for element in elements)
-        }
+        )
 

@@ -1,13 +1,17 @@
 """The access matrix: `definitions/access-policy.toml`, read once and checked.
 
-Start-up refuses a row that names an unknown role, type or rule, a served type without any row, and a row twice.
+Start-up refuses a row that names an unknown role, type, rule or operation, a served type or an operation without any row, and a
+row twice.
 """
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from recovery_api.fhir import capability
+from recovery_api.fhir.json import JsonObject
 from recovery_api.policy import label_rules
 from recovery_api.policy.label_rules import LabelRules
 from recovery_api.policy.relations import RULES
@@ -26,6 +30,8 @@ class Access(NamedTuple):
     rows: str
     writes: tuple[str, ...] = ()
     leaves_out: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    """Top-level elements whose references stay, wherever they lead."""
 
 
 class Kind(NamedTuple):
@@ -45,7 +51,7 @@ class StateTest(NamedTuple):
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Matrix:
     """The access policy as data."""
 
@@ -54,6 +60,10 @@ class Matrix:
     kinds: Mapping[str, tuple[Kind, ...]]
     released: Mapping[str, tuple[StateTest, ...]]
     parties: Mapping[str, tuple[tuple[str, str], ...]]
+    happened: Mapping[str, tuple[str, ...]]
+    """The elements that say the clinical date, by type; the first that a resource has counts."""
+    operations: Mapping[tuple[str, str, str], str]
+    """By role, operation code and type ('' for the system): the letters that the token's scopes must open on the type."""
     labels: LabelRules
 
     def of(self, role: str, type: str) -> Access | None:
@@ -61,8 +71,22 @@ class Matrix:
         return self.access.get((role, type))
 
     def granted(self, role: str) -> dict[str, str]:
-        """The letters that a role may ever use, by type."""
-        return {row.type: row.may for row in self.access.values() if row.role == role}
+        """The letters that a role may ever use, by type: for interactions and for operations."""
+        letters = {row.type: row.may for row in self.access.values() if row.role == role}
+        for (holder, _, type), needs in self.operations.items():
+            if holder == role and type:
+                letters[type] = "".join(dict.fromkeys(letters.get(type, "") + needs))
+        return letters
+
+    def open_to(self, role: str) -> frozenset[str]:
+        """The types of which a role may read every resource: that one of them is there is no secret."""
+        return frozenset(row.type for row in self.access.values() if row.role == role and row.rows == "all" and set(row.may) & set("rs"))
+
+    @cached_property
+    def open(self) -> frozenset[str]:
+        """The types that are open to everybody: directory and definitions."""
+        first, *others = map(self.open_to, ROLES)
+        return first.intersection(*others)
 
     def types(self, role: str, letter: str) -> list[str]:
         """The types with which a role may do what the letter says, in the order of the policy file."""
@@ -99,6 +123,8 @@ def load(served: Iterable[str], write_rules: Iterable[str]) -> Matrix:
             type: tuple(StateTest(test["path"], tuple(test.get("in", ()))) for test in tests) for type, tests in said["released"].items()
         },
         parties={type: tuple(roles.items()) for type, roles in said["parties"].items()},
+        happened={type: tuple(paths) for type, paths in said["happened"].items()},
+        operations=_operations(said, access),
         labels=label_rules.load(),
     )
 
@@ -107,9 +133,8 @@ def _rows(said: Mapping[str, Any]) -> Iterable[Access]:
     for entry in said["access"]:
         for name in entry["types"]:
             for type in said["types"].get(name, (name,)):
-                yield Access(
-                    entry["role"], type, entry["may"], entry["rows"], tuple(entry.get("writes", ())), tuple(entry.get("leaves_out", ()))
-                )
+                lists = (tuple(entry.get(name, ())) for name in ("writes", "leaves_out", "keeps"))
+                yield Access(entry["role"], type, entry["may"], entry["rows"], *lists)
 
 
 def _check(row: Access, served: frozenset[str], write_rules: frozenset[str]) -> None:
@@ -124,3 +149,37 @@ def _check(row: Access, served: frozenset[str], write_rules: frozenset[str]) -> 
         raise PolicyError(f"{where} names unknown rules for writes: {', '.join(sorted(unknown))}")
     if set(row.may) - set(LETTERS):
         raise PolicyError(f"{where} has letters other than {LETTERS}")
+
+
+def _operations(said: Mapping[str, Any], access: Mapping[tuple[str, str], Access]) -> Mapping[tuple[str, str, str], str]:
+    definitions = {one["code"]: one for one in capability.operations()}
+    found: dict[tuple[str, str, str], str] = {}
+    for row in said["operation"]:
+        code, definition = row["code"], definitions.get(row["code"])
+        if definition is None:
+            raise PolicyError(f"an operation row names ${code}, which has no definition")
+        needs: str = row.get("needs", "u" if definition.get("affectsState", True) else "r")
+        for role in row["roles"]:
+            if role not in ROLES or set(needs) - set(LETTERS):
+                raise PolicyError(f"an operation row of ${code} names an unknown role or letter: {role}, {needs}")
+            for type in _operated(row, role, needs, definition, said, access):
+                if (role, code, type) in found:
+                    raise PolicyError(f"two operation rows for {role}, ${code} and {type}")
+                found[role, code, type] = needs
+    if without := definitions.keys() - {code for _, code, _ in found}:
+        raise PolicyError(f"operations without any row: {', '.join(sorted(without))}")
+    return found
+
+
+def _operated(
+    row: Mapping[str, Any], role: str, needs: str, definition: JsonObject, said: Mapping[str, Any], access: Mapping[tuple[str, str], Access]
+) -> Iterable[str]:
+    """The types of an operation row. "*": all with which the role may do what the letters say; "": the system."""
+    for name in row["types"]:
+        if name == "*":
+            yield from (type for (holder, type), one in access.items() if holder == role and set(needs) <= set(one.may))
+            continue
+        for type in said["types"].get(name, (name,)):
+            if not (definition["system"] if type == "" else {type, "Resource"} & set(definition.get("resource", ()))):
+                raise PolicyError(f"an operation row names {type or 'the system'}, where there is no ${row['code']}")
+            yield type

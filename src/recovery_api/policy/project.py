@@ -1,17 +1,17 @@
 """The relations that a resource's content states: who may be whose companion, case manager, supervisor, recipient, and when.
 
 A pure projection; the store keeps it in the write's own transaction and derives supervision from it. Sources: world.md,
-"Who is who", decisions 8, 9, 12, 20, 21; for consent the first half of the rules: a plain permit opens, any deny closes.
+"Who is who", decisions 8, 9, 12, 20, 21.
 """
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
-from recovery_api.fhir.search.dates import implicit_range
-from recovery_api.store.records import ALWAYS, NEVER, Relation
+from recovery_api.policy.consent import consent_rules
+from recovery_api.policy.periods import interval, within
+from recovery_api.store.records import Relation
 
 CANON = "https://recovery-api.example.org/fhir"
 COMPANION = ("http://nucc.org/provider-taxonomy", "175T00000X")
@@ -19,25 +19,6 @@ CASE_MANAGER = ("http://nucc.org/provider-taxonomy", "171M00000X")
 REFERRALS = (("http://hl7.org/fhir/CodeSystem/task-code", "fulfill"), (f"{CANON}/CodeSystem/task-code", "inquiry"))
 ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 REPRESENTATIVES = ("GUARD", "HPOWATT")
-NARROWING = ("provision", "class", "code", "securityLabel", "dataPeriod", "data")
-
-Interval = tuple[int, int]
-
-
-def interval(period: Mapping[str, Any] | None, zone: ZoneInfo) -> Interval:
-    """From and until when, in microseconds: an instant end is exclusive, an end on a date includes that day (world.md, D12)."""
-    if not period:
-        return ALWAYS, NEVER
-    starts = implicit_range(period["start"], zone).low if "start" in period else ALWAYS
-    if "end" not in period:
-        return starts, NEVER
-    ends = implicit_range(period["end"], zone)
-    return starts, ends.low if "T" in period["end"] else ends.high
-
-
-def _within(*intervals: Interval) -> Interval:
-    return max(starts for starts, _ in intervals), min(ends for _, ends in intervals)
-
 
 def _first(resource: JsonObject, path: str) -> str:
     return next(references_at(resource, path), "")
@@ -54,7 +35,7 @@ def _care_team(team: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
         return
     for participant in team.get("participant", ()):
         holder = _first(participant, "member")
-        starts, ends = _within(interval(team.get("period"), zone), interval(participant.get("period"), zone))
+        starts, ends = within(interval(team.get("period"), zone), interval(participant.get("period"), zone))
         yield Relation("on-team", holder, f"CareTeam/{team['id']}", "", "", starts, ends)
         for kind in _team_kinds(participant, holder):
             yield Relation(kind, holder, client, _first(participant, "onBehalfOf"), "", starts, ends)
@@ -86,32 +67,16 @@ def _practitioner_role(role: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
                 parts = {part.get("url"): part for part in extension.get("extension", ())}
                 during = interval(parts.get("period", {}).get("valuePeriod"), zone)
                 for other in references_at(parts.get(holder, {}), "valueReference"):
-                    yield Relation(kind, other, me, organization, "", *_within(held, during))
+                    yield Relation(kind, other, me, organization, "", *within(held, during))
 
 
 def _consent(consent: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
-    provision, client = consent.get("provision"), _client_of(consent, "patient")
-    if consent.get("status") != "active" or not provision or not client:
-        return
-    period = interval(provision.get("period"), zone)
-    actors = list(references_at(provision, "actor.reference"))
-    denied = [denied for denied in _provisions(provision) if denied.get("type") == "deny"]
-    for deny in denied:
-        for holder in list(references_at(deny, "actor.reference")) or actors or ["*"]:
-            yield Relation("consent-deny", holder, client, "", "", *period)
-    if provision.get("type") == "permit":
-        yield from (Relation("consent-basis", holder, f"Consent/{consent['id']}", "", "", *period) for holder in (*actors, "*"))
-    if provision.get("type") == "permit" and not denied and not any(name in provision for name in NARROWING):
-        purposes = [purpose.get("code", "") for purpose in provision.get("purpose", ())] or ["*"]
-        for holder in actors:
-            for purpose in purposes:
-                yield Relation("consent-permit", holder, client, "", purpose, *period)
-
-
-def _provisions(provision: JsonObject) -> Iterator[JsonObject]:
-    yield provision
-    for nested in provision.get("provision", ()):
-        yield from _provisions(nested)
+    """To whom some permit opens something of the client: what exactly is told by the Consent's rules."""
+    for rule in consent_rules(consent, zone):
+        if rule.effect == "permit":
+            for holder in rule.actors:
+                for purpose in rule.purposes or ("*",):
+                    yield Relation("consent-permit", holder, rule.client, "", purpose, rule.starts, rule.ends)
 
 
 def _related_person(person: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:

@@ -12,9 +12,12 @@ from recovery_api.fhir.search.expression import (
     NOTHING,
     Bind,
     ClientOf,
+    Consented,
+    DeniedInPerson,
     Expression,
     Not,
     Own,
+    OwnBasis,
     Party,
     PartyIn,
     Via,
@@ -23,6 +26,8 @@ from recovery_api.fhir.search.expression import (
 )
 
 HOLDER, ORGANIZATION, CLIENT, CREATOR, PURPOSE = (Bind(name) for name in ("holder", "organization", "client", "creator", "purpose"))
+EMERGENCY = Bind("emergency")
+"""The caller who reads; nobody, for a write."""
 
 GRACE_DAYS = 7
 """Days after the end of a membership in which a companion finishes her own notes (D12)."""
@@ -48,7 +53,7 @@ def mine(*roles: str) -> Expression:
 
 
 # Companions: clients on whose active CareTeam they are a member now.
-not_denied_in_person = Not(ClientOf(("consent-deny",), HOLDER))
+not_denied_in_person = Not(DeniedInPerson())
 companion_client = both(ClientOf(("companion",), HOLDER, ORGANIZATION), not_denied_in_person)
 companion_client_lately = both(ClientOf(("companion",), HOLDER, ORGANIZATION, grace=GRACE_DAYS), not_denied_in_person)
 not_of_somebody_elses_client = either(no_client, companion_client)
@@ -59,29 +64,21 @@ managed_client = both(ClientOf(("case-manager", "supervised"), HOLDER, ORGANIZAT
 supervised_staff = PartyIn(("focus", "recipient", "about"), ("supervises-practitioner", "supervises-role"), HOLDER)
 referred_client = ClientOf(("referral",), ORGANIZATION)
 
-# Outside the agency: an active, plain permit that names the organization, and no deny.
-permitted = both(
-    ClientOf(("consent-permit",), ORGANIZATION, qualifiers=(PURPOSE, "*")),
-    Not(either(ClientOf(("consent-deny",), ORGANIZATION), ClientOf(("consent-deny",), HOLDER), ClientOf(("consent-deny",), "*"))),
-)
-disclosed = both(released, not_of_employees, Not(kind("consent-form")), Not(kind("counseling-note")), Not(kind("boundary-event")))
+# Outside the agency: what the client's Consents open; whom they open something may know who the client is, and read what opens it.
+disclosed = both(released, Not(kind("consent-form")), Not(kind("boundary-event")))
+disclosed_to_systems = both(disclosed, Not(kind("counseling-note")))
+consented, consented_person = Consented(), Consented(person=True)
+basis = both(consented_person, OwnBasis())
+recipient_organization = ClientOf(("consent-permit",), ORGANIZATION, qualifiers=(PURPOSE, "*"))
 team_member = either(ClientOf(("treatment-team",), HOLDER, ORGANIZATION), ClientOf(("treatment-organization",), ORGANIZATION))
-consented_team_client = both(team_member, permitted, not_of_employees)
-in_force = ("consent-basis",)
-basis = either(
-    PartyIn(("itself",), in_force, ORGANIZATION),
-    PartyIn(("itself",), in_force, HOLDER),
-    both(PartyIn(("itself",), in_force, "*"), PartyIn(("actor",), ("on-team",), HOLDER)),
-)
+emergency_client = both(ClientOf(("emergency",), EMERGENCY, ORGANIZATION), not_apart)
+consented_team = both(team_member, consented)
 
 # The client's own record; a RelatedPerson has it as a verified representative or by a consent that names them.
-named_by_consent = both(
-    ClientOf(("consent-permit",), HOLDER, qualifiers=(PURPOSE, "*")),
-    Not(either(ClientOf(("consent-deny",), HOLDER), ClientOf(("consent-deny",), "*"))),
-)
 own_client = both(Own("client", "=", CLIENT), not_apart)
 own_record = both(own_client, either(ClientOf(("self",), HOLDER), ClientOf(("representative",), HOLDER)))
-relatives_record = both(own_client, named_by_consent)
+relative = both(own_client, ClientOf(("consent-permit",), HOLDER, qualifiers=(PURPOSE, "*")))
+relatives_record = both(relative, consented)
 
 RULES: Mapping[str, Expression] = MappingProxyType(
     {
@@ -134,24 +131,28 @@ RULES: Mapping[str, Expression] = MappingProxyType(
             both(Not(kind("supervision")), either(managed_client, both(no_client, mine("sender", "recipient")))),
             both(kind("supervision"), either(mine("sender", "recipient"), supervised_staff)),
         ),
-        "consented-team-clients": consented_team_client,
-        "consented-team-released": both(consented_team_client, disclosed),
-        "consented-team-basis": both(consented_team_client, basis),
-        "consented-team-thread": both(consented_team_client, Not(kind("supervision")), mine("sender", "recipient")),
-        "consented-clients": both(permitted, not_apart),
-        "consented-released": both(permitted, disclosed, not_apart),
-        "consented-basis": both(permitted, basis),
+        "consented-team-clients": either(consented_team, emergency_client),
+        "consented-team-persons": either(both(team_member, consented_person), emergency_client),
+        "consented-team-released": both(either(consented_team, both(emergency_client, Not(kind("counseling-note")))), disclosed),
+        "consented-team-basis": both(team_member, basis),
+        "consented-team-thread": both(consented_team, Not(kind("supervision")), mine("sender", "recipient")),
+        "consented-clients": both(recipient_organization, consented),
+        "consented-persons": both(recipient_organization, consented_person),
+        "consented-released": both(recipient_organization, consented, disclosed_to_systems),
+        "consented-basis": both(recipient_organization, basis),
         "managed-groups": Party(("managing-entity",), ORGANIZATION),
-        "team-referrals": both(consented_team_client, mine("requester")),
+        "team-referrals": both(consented_team, mine("requester")),
         "own-referrals": both(Party(("requester",), ORGANIZATION), not_apart),
         "own-record": own_record,
         "own-or-permitted": either(own_record, relatives_record),
+        "own-or-permitted-persons": either(own_record, both(relative, consented_person)),
         "own-or-permitted-sessions": either(own_record, both(relatives_record, released)),
         "own-or-permitted-released": both(either(own_record, relatives_record), released, Not(kind("boundary-event"))),
         "own-or-permitted-notes": either(
-            both(own_record, Not(kind("counseling-note")), either(released, kind("consent-form"))), both(relatives_record, disclosed)
+            both(own_record, Not(kind("counseling-note")), either(released, kind("consent-form"))),
+            both(relatives_record, disclosed_to_systems),
         ),
-        "own-or-permitted-basis": either(own_record, both(relatives_record, PartyIn(("itself",), in_force, HOLDER))),
+        "own-or-permitted-basis": either(own_record, both(relative, basis)),
         "own-or-permitted-tasks": both(either(own_record, relatives_record), Not(kind("supervision")), mine("owner", "requester")),
         "own-or-permitted-messages": both(
             Not(kind("supervision")), either(own_record, both(relatives_record, mine("sender", "recipient")))

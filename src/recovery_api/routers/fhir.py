@@ -5,7 +5,8 @@ It stands beside FastAPI's own routes, because matching one route per resource t
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from recovery_api.fhir.errors import BadRequest, FhirError, Unauthorized
+from recovery_api.fhir.errors import BadRequest, FhirError, NotFound, Unauthorized
+from recovery_api.fhir.shipped import PUBLISHED
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.pipeline import perform
@@ -38,7 +39,7 @@ class FhirEndpoint:
         try:
             headers = dict(scope["headers"])
             path = _path(scope)
-            actor = None if path == "metadata" else await self._identify(_bearer(headers))
+            actor = None if path == "metadata" or path.partition("/")[0] in PUBLISHED else await self._identify(_bearer(headers))
             asked = target(scope["method"], path, self._server.interactions)
             scope["interaction"] = asked.interaction
             query, look = _presentation(pairs(scope["query_string"].decode("latin-1")))
@@ -48,7 +49,7 @@ class FhirEndpoint:
                 prefer=prefer(headers.get(b"prefer", b"").decode("latin-1")),
             )
             check_accept(look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1"))
-            result = await self._perform(scope, receive, asked, actor, headers, query, wishes)
+            result = await self._perform(scope, receive, asked, actor, headers, query, look, wishes)
             response = answer(result, wishes)
         except FhirError as error:
             response = refusal(error, wishes)
@@ -65,10 +66,11 @@ class FhirEndpoint:
         actor: Actor | None,
         headers: Mapping[bytes, bytes],
         query: list[tuple[str, str]],
+        look: Mapping[str, str],
         wishes: Wishes,
     ) -> FhirResult:
         if actor is None:
-            return FhirResult(200, self._server.capability)
+            return self._published(_path(scope))
         method: str = scope["method"]
         form = method == "POST" and asked.interaction.startswith("search")
         content, content_type = b"", None
@@ -77,14 +79,23 @@ class FhirEndpoint:
             content_type = check_body_type(asked.interaction, headers, form=form) if content or asked.interaction != "operation" else None
         if form:
             query, content = query + _presentation(pairs(content.decode("latin-1")))[0], b""
-        request = _request(asked, actor, query, content, content_type, headers, wishes)
+        said = "POST" if method == "POST" else "GET"
+        request = _request(asked, actor, said, query, look, content, content_type, headers, wishes)
         return await (operate if asked.interaction == "operation" else perform)(self._server, request)
+
+    def _published(self, path: str) -> FhirResult:
+        document = self._server.published.get(path)
+        if document is None:
+            raise NotFound
+        return FhirResult(200, document)
 
 
 def _request(
     asked: Target,
     actor: Actor,
+    method: str,
     query: list[tuple[str, str]],
+    look: Mapping[str, str],
     content: bytes,
     content_type: str | None,
     headers: Mapping[bytes, bytes],
@@ -102,7 +113,9 @@ def _request(
         version=asked.version,
         compartment=asked.compartment,
         operation=asked.operation,
+        method=method,
         query=tuple(query),
+        look=tuple(look.items()),
         body=content,
         patch_type=content_type,
         if_match=header(b"if-match"),

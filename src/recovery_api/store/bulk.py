@@ -8,11 +8,10 @@ from sqlalchemy import ClauseElement, ColumnElement, Integer, Table, Text, liter
 from recovery_api.fhir.search.expression import IndexRow
 from recovery_api.store import writes
 from recovery_api.store.records import Facets
-from recovery_api.store.relations import project
 from recovery_api.store.statement import SqlValue, bind, in_list, text_list
 from recovery_api.store.statements import Statements
 from recovery_api.store.tables import history, resource
-from recovery_api.store.writer import Writer, party_rows, type_number
+from recovery_api.store.writer import Writer, party_rows, stated, type_number
 
 
 class Item(NamedTuple):
@@ -74,8 +73,7 @@ async def create(writer: Writer, items: Sequence[Item], method: str, *, notify: 
         "party", writes.PARTY_COLUMNS, [row for item in items for row in party_rows(item.type, item.id, item.version, item.facets)]
     )
     for item in items:
-        if item.facets.relations is not None:
-            await project(writer, item.type, item.id, item.facets.relations)
+        await stated(writer, item.type, item.id, item.facets)
     if notify:
         await tell(writer, items, method)
 

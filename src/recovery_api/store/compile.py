@@ -5,7 +5,7 @@ A column that is NULL passes no test.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, Self, TypeAlias, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -15,9 +15,9 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    SelectBase,
     Text,
     and_,
-    exists,
     false,
     func,
     literal,
@@ -26,6 +26,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -35,27 +36,35 @@ from recovery_api.fhir.search.expression import (
     Chain,
     ClientOf,
     Comparison,
+    Consented,
+    DeniedInPerson,
     Expression,
     Has,
     Not,
+    NothingDeniedInPerson,
     Or,
     Own,
+    OwnBasis,
     Party,
     PartyIn,
     Row,
     Value,
     Via,
+    openings,
     param_number,
 )
+from recovery_api.store.consented import Consents
+from recovery_api.store.existing import existing
+from recovery_api.store.follow import kept
 from recovery_api.store.lift import after_prefix, next_place
 from recovery_api.store.position import position
 from recovery_api.store.records import Parameter, Parameters
-from recovery_api.store.statement import Dialect, bind
+from recovery_api.store.related import lack_now_too, looks_further, named_in, of_version, related, standing_now
+from recovery_api.store.statement import Dialect, one_of, sql_value
 from recovery_api.store.tables import party, relation, resource, search_index
 from recovery_api.store.visibility import Visibility
 
 Clause: TypeAlias = ColumnElement[bool]
-DAY = 86_400_000_000
 _TYPES: dict[str, TypeEngine[Any]] = {
     **dict.fromkeys(("low", "high"), Double()),
     **dict.fromkeys(("last_updated", "labels"), BigInteger()),
@@ -70,12 +79,18 @@ class Scope(NamedTuple):
     types: tuple[str, ...]
     client: ColumnElement[str] | None = None
     """The one client that it can belong to, where the query says so."""
-    clients: Select[str] | None = None
+    clients: SelectBase | None = None
     """The only clients that it can belong to, where the query or the rule says so."""
     single: bool = False
     """It is one row, found by its key: conditions probe for it and do not gather candidates."""
     caller: bool = True
     """The condition is the caller's: what is left out for them finds nothing."""
+    links: int = 0
+    """How many references away from what is searched it is."""
+
+    def linked(self, table: FromClause, type_: str) -> "Scope":
+        """The resource at the other end of a reference."""
+        return Scope(table, (type_,), caller=self.caller, links=self.links + 1)
 
 
 class Compiler:
@@ -85,6 +100,19 @@ class Compiler:
         self.dialect: Dialect = dialect
         self._parameters = parameters
         self._visibility = visibility
+
+    @property
+    def visibility(self) -> Visibility:
+        """Whose sight it compiles for."""
+        return self._visibility
+
+    def seeing(self, visibility: Visibility) -> Self:
+        """The same for another visibility."""
+        return type(self)(self.dialect, self._parameters, visibility)
+
+    def condition(self, expression: Expression, table: FromClause) -> Clause:
+        """What a rule says of one row of a table of versions."""
+        return self._all(expression, Scope(table, (), single=True, caller=False))
 
     # What may be seen
 
@@ -101,6 +129,10 @@ class Compiler:
         ]
         return or_(*clauses) if clauses else false()
 
+    def visible_one(self, table: FromClause, types: tuple[str, ...]) -> Clause:
+        """The caller's rule for one row, found by its key."""
+        return self.visible(Scope(table, types, single=True))
+
     def found(self, expression: Expression, scope: Scope, *, versions: bool = False) -> Clause:
         """What the caller asks for, among what they may see."""
         client = self.client(expression)
@@ -112,7 +144,7 @@ class Compiler:
         """The one client that the expression asks for, if it does."""
         for part in _parts(expression):
             if isinstance(part, Own) and part.column == "client" and part.comparison == "=":
-                return cast("ColumnElement[str]", _sql_value(part.value, Text()))
+                return cast("ColumnElement[str]", sql_value(part.value, Text()))
         return None
 
     def few_clients(self, expression: Expression, types: tuple[str, ...]) -> bool:
@@ -120,17 +152,14 @@ class Compiler:
         scope = Scope(resource, types)
         return self.client(expression) is None and self._clients(expression, scope) is not None
 
-    def _clients(self, expression: Expression, scope: Scope) -> Select[str] | None:
+    def _clients(self, expression: Expression, scope: Scope) -> SelectBase | None:
         """The clients of a chain over the client column, else those of the rule: so few that index rows are sought by client."""
         for part in _parts(expression):
             if isinstance(part, Chain) and self.by_client(part.param) and not (scope.caller and self._visibility.hides(part.param)):
                 return self._clients_where(part.targets, scope)
         rules = {self._visibility.rule(type_) for type_ in scope.types}
-        if len(rules) == 1:
-            for part in _parts(rules.pop()):
-                if isinstance(part, ClientOf):
-                    return self._related(part)
-        return None
+        found = [related(one) for one in openings(rules.pop())] if len(rules) == 1 else []
+        return union_all(*found) if len(found) > 1 else next(iter(found), None)
 
     # Conditions
 
@@ -146,20 +175,37 @@ class Compiler:
                 return self._rows((expression,), scope)
             case Own(column, comparison, value):
                 said = _compare(scope.table.c[column], comparison, value, _TYPES.get(column, Text()))
-                return and_(said, _now_too(scope.table, value)) if comparison == "lacks" and "created" not in scope.table.c else said
+                return and_(said, lack_now_too(scope.table, value)) if comparison == "lacks" and "created" not in scope.table.c else said
             case Chain(param, targets):
                 return self._chain(param, targets, scope)
             case Has():
                 return self._has(expression, scope)
+            case _:
+                return self._related_so(expression, scope)
+
+    def _related_so(self, expression: Expression, scope: Scope) -> Clause:
+        """What only policy says."""
+        match expression:
             case ClientOf():
                 return self._client_of(expression, scope)
             case Party(roles, holder):
-                return self._party(roles, party.c.holder == _sql_value(holder, Text()), scope)
+                return named_in(roles, party.c.holder == sql_value(holder, Text()), scope.table)
             case PartyIn(roles, kinds, holder):
-                held = select(relation.c.client).where(*self._now(kinds, holder))
-                return self._party(roles, party.c.holder.in_(held), scope)
+                held = select(relation.c.client).where(*standing_now(kinds, holder))
+                return named_in(roles, party.c.holder.in_(held), scope.table)
             case Via(role):
                 return self._via(role, scope)
+            case Consented(person, recipient):
+                named = None if recipient is None else sql_value(recipient, Text())
+                return Consents(scope.table, scope.types, scope.client, person=person, recipient=named).permitted()
+            case DeniedInPerson():
+                return Consents(scope.table, scope.types, scope.client).denied_in_person()
+            case NothingDeniedInPerson():
+                return Consents(scope.table, scope.types, scope.client).nothing_denied_in_person()
+            case OwnBasis():
+                return Consents(scope.table, scope.types).basis()
+            case _:
+                raise TypeError(f"{type(expression).__name__} is no expression")
 
     def _each(self, parts: Sequence[Expression], scope: Scope) -> Iterable[Clause]:
         """All parts. SQLite plans no joins between lists: one condition gathers candidates, the others probe for each."""
@@ -187,7 +233,7 @@ class Compiler:
         row = search_index.alias()
         tests = or_(*(and_(true(), *(_compare(row.c[c], o, v, _TYPES.get(c, Text())) for c, o, v in one.tests)) for one in alternatives))
         probing = scope.single or not alternatives[0].tests
-        found = [self._numbered(row, param), tests]
+        found = [self._numbered(row, param), tests, kept(self, row, alternatives, caller=scope.caller)]
         if not probing:
             found += [*_owned(row, scope), *_filled(row, alternatives)]
         return self._semi(scope.table.c.id, select(row.c.id).where(*found), probing)
@@ -213,7 +259,7 @@ class Compiler:
         if not probing:
             return element.in_(found)
         [column] = found.selected_columns
-        return exists(found.with_only_columns(literal_column("1", Integer)).where(column == element))
+        return existing(found.with_only_columns(literal_column("1", Integer)).where(column == element))
 
     def _chain(self, param: str, targets: Sequence[tuple[str, Expression]], scope: Scope) -> Clause:
         if scope.caller and self._visibility.hides(param):
@@ -236,65 +282,49 @@ class Compiler:
 
     def _targets(self, type_: str, where: Expression, scope: Scope) -> Select[str]:
         table = resource.alias()
-        inner = Scope(table, (type_,), caller=scope.caller)
-        return select(table.c.id).where(self.found(where, inner))
+        return self._flat(select(table.c.id).where(self.found(where, scope.linked(table, type_))), scope)
 
     def _has(self, node: Has, scope: Scope) -> Clause:
         if scope.caller and self._visibility.hides(node.param):
             return false()
         table = resource.alias()
-        pointing = self.found(node.where, Scope(table, (node.type,), caller=scope.caller))
+        pointing = self.found(node.where, scope.linked(table, node.type))
         if self.by_client(node.param):
-            here = self._semi(scope.table.c.id, select(table.c.client).where(pointing), scope.single)
+            here = self._semi(scope.table.c.id, self._flat(select(table.c.client).where(pointing), scope), scope.single)
             return and_(scope.table.c.type == _text("Patient"), here)
         row = search_index.alias()
-        found = select(row.c.value).where(self._numbered(row, node.param), row.c.id.in_(select(table.c.id).where(pointing)))
+        pointers = self._flat(select(table.c.id).where(pointing), scope)
+        found = select(row.c.value).where(self._numbered(row, node.param), row.c.id.in_(pointers))
         if len(scope.types) == 1:
             return self._semi(scope.table.c.id, found.where(row.c.system == _text(scope.types[0])), scope.single)
         return self._semi(scope.table.c.id, found.where(row.c.system == scope.table.c.type), probing=True)
 
+    def _flat(self, found: Select[str], scope: Scope) -> Select[str]:
+        """The same, and beyond the second link not within brackets: SQLite's parser takes so many of them and no more."""
+        if self.dialect == "postgresql" or scope.links < 2:
+            return found
+        return select(*found.cte().c)
+
     # Policy
 
-    def _now(self, kinds: Sequence[str], holder: Value, grace: int = 0) -> list[Clause]:
-        now = bind("now", BigInteger())
-        ends = relation.c.ends > now - literal(grace * DAY, BigInteger, literal_execute=True) if grace else relation.c.ends > now
-        return [
-            relation.c.holder == _sql_value(holder, Text()),
-            one_of(relation.c.kind, kinds),
-            relation.c.starts <= now,
-            ends,
-        ]
-
     def _client_of(self, node: ClientOf, scope: Scope) -> Clause:
-        related = self._related(node)
+        clients = related(node)
         if scope.client is not None:
-            return exists(related.with_only_columns(literal_column("1", Integer)).where(relation.c.client == scope.client))
-        return self._semi(scope.table.c.client, related, scope.single)
-
-    def _related(self, node: ClientOf) -> Select[str]:
-        """The clients who stand in the relation now."""
-        where = self._now(node.kinds, node.holder, node.grace)
-        if node.organization is not None:
-            where.append(relation.c.organization == _sql_value(node.organization, Text()))
-        if node.qualifiers:
-            where.append(or_(*(relation.c.qualifier == _sql_value(value, Text()) for value in node.qualifiers)))
-        return select(relation.c.client).where(*where)
-
-    def _party(self, roles: Sequence[str], holder: Clause, scope: Scope) -> Clause:
-        return exists(select(literal_column("1", Integer)).where(_of_version(scope.table), one_of(party.c.role, roles), holder))
+            return existing(clients.with_only_columns(literal_column("1", Integer)).where(relation.c.client == scope.client))
+        return self._semi(scope.table.c.client, clients, scope.single)
 
     def _via(self, role: str, scope: Scope) -> Clause:
-        table = resource.alias()
-        readable = {type_: rule for type_, rule in self._visibility.rules.items() if not _looks_further(rule)}
-        if self._visibility.complete:
-            reached: Clause = true()
-        else:
-            inner = Scope(table, tuple(readable), single=True, caller=False)
-            reached = self.visible(inner) if readable else false()
-        target = exists(
-            select(literal_column("1", Integer)).where(table.c.type == party.c.holder_type, table.c.id == party.c.holder_id, reached)
-        )
-        return self._party((role,), target, scope)
+        named, target = party.alias(), resource.alias()
+        readable = tuple(type_ for type_, rule in self._visibility.rules.items() if not looks_further(rule))
+        where = [
+            *of_version(named, scope.table),
+            one_of(named.c.role, (role,)),
+            target.c.type == named.c.holder_type,
+            target.c.id == named.c.holder_id,
+        ]
+        if not self._visibility.complete:
+            where.append(self.visible(Scope(target, readable, single=True, caller=False)))
+        return existing(select(literal_column("1", Integer)).where(*where).correlate_except(named, target))
 
 
 def _parts(expression: Expression) -> tuple[Expression, ...]:
@@ -327,48 +357,12 @@ def _filled(row: FromClause, alternatives: Sequence[Row]) -> list[Clause]:
     return clauses
 
 
-def _looks_further(rule: Expression) -> bool:
-    """The rule itself looks at what the resource points at: one step is enough."""
-    match rule:
-        case And(parts) | Or(parts):
-            return any(map(_looks_further, parts))
-        case Not(part):
-            return _looks_further(part)
-        case Via():
-            return True
-        case _:
-            return False
-
-
-def _of_version(table: FromClause) -> Clause:
-    return and_(party.c.id == table.c.id, party.c.type == table.c.type, party.c.version == table.c.version)
-
-
-def _now_too(version: FromClause, value: Value) -> Clause:
-    """A superseded version is under the current labels too (world.md, decision 3)."""
-    now = resource.alias()
-    labelled = now.c.labels.bitwise_and(_sql_value(value, BigInteger())) != literal_column("0", BigInteger)
-    return not_(exists(select(literal_column("1", Integer)).where(now.c.type == version.c.type, now.c.id == version.c.id, labelled)))
-
-
 def _text(value: str) -> ColumnElement[str]:
     return literal(value, Text, literal_execute=True)
 
 
-def one_of(column: ColumnElement[Any], values: Sequence[str] | Sequence[int]) -> Clause:
-    """The column is one of values that stand in the text of the statement."""
-    literals = [literal(value, column.type, literal_execute=True) for value in values]
-    return column == literals[0] if len(literals) == 1 else column.in_(literals)
-
-
-def _sql_value(value: Value, type_: TypeEngine[Any]) -> ColumnElement[Any]:
-    if isinstance(value, Bind):
-        return bind(value.name, type_)
-    return literal(value, type_, literal_execute=True)
-
-
 def _compare(column: ColumnElement[Any], comparison: Comparison, value: Value, type_: TypeEngine[Any]) -> Clause:
-    operand = _sql_value(value, type_)
+    operand = sql_value(value, type_)
     match comparison:
         case "=":
             return column == operand
@@ -395,6 +389,6 @@ def _compare(column: ColumnElement[Any], comparison: Comparison, value: Value, t
 def _starts_with(column: ColumnElement[Any], value: Value) -> Clause:
     if value == "":
         return column.is_not(None)
-    start = _sql_value(value, Text())
+    start = sql_value(value, Text())
     end = Bind(next_place(value.name)) if isinstance(value, Bind) else after_prefix(str(value))
-    return and_(column >= start, column < _sql_value(end, Text()))
+    return and_(column >= start, column < sql_value(end, Text()))

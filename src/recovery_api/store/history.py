@@ -24,10 +24,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from recovery_api.store.compile import Clause, Compiler, Scope, one_of
+from recovery_api.store.compile import Clause, Compiler, Scope
+from recovery_api.store.follow import linked, record_columns
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Record
-from recovery_api.store.statement import SqlValue, Statement, bind
+from recovery_api.store.statement import SqlValue, Statement, bind, one_of
 from recovery_api.store.tables import history, resource
 
 
@@ -83,7 +84,7 @@ async def read_history(reader: Reader, query: HistoryQuery) -> HistoryPage:
         last = records[-1]
         until = records[0].last_updated if query.cursor is None else query.cursor.horizon
         following = HistoryCursor(last.last_updated, last.type, last.id, last.version, until)
-    return HistoryPage(records, cast("int", total[0]), following)
+    return HistoryPage(await reader.followed(records), cast("int", total[0]), following)
 
 
 async def _newest(reader: Reader, query: HistoryQuery) -> int:
@@ -95,7 +96,9 @@ def _page(reader: Reader, query: HistoryQuery) -> Statement:
     limit = bind("limit", BigInteger())
     parts = [_newest_first(_versions(reader, query, table, after=True), table).limit(limit).subquery() for table in (resource, history)]
     both = union_all(*(select(part) for part in parts)).subquery("versions")
-    return reader.statements.compiled(_newest_first(select(both), both).limit(limit))
+    compiler = Compiler(reader.statements.dialect, reader.statements.parameters, reader.visibility)
+    page = _newest_first(select(both), both).limit(limit).subquery("page")
+    return reader.statements.compiled(_newest_first(select(*record_columns(compiler, page, query.types)), page))
 
 
 def _count(reader: Reader, query: HistoryQuery) -> Statement:
@@ -123,7 +126,7 @@ def _versions(reader: Reader, query: HistoryQuery, table: FromClause, *, after: 
         where += [stamp < bind("at_until", BigInteger()), _until(table) > bind("at_from", BigInteger())]
     if after and query.cursor is not None:
         where.append(_older(table))
-    return select(*(table.c[name] for name in Record._fields)).where(*where)
+    return select(*linked(table)).where(*where)
 
 
 def _until(table: FromClause) -> Any:

@@ -6,11 +6,12 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Integer, Select, Text, and_, case, literal_column, or_, select, tuple_, union_all
 
 from recovery_api.fhir.search.expression import param_number
-from recovery_api.store.compile import Compiler, Scope, one_of
+from recovery_api.store.compile import Compiler, Scope
 from recovery_api.store.connected import Connected
+from recovery_api.store.follow import linked, record_columns
 from recovery_api.store.records import Record
-from recovery_api.store.search import COLUMNS, Include, SearchQuery
-from recovery_api.store.statement import SqlValue, Statement, in_list, text_list
+from recovery_api.store.search import Include, SearchQuery
+from recovery_api.store.statement import SqlValue, Statement, in_list, one_of, text_list
 from recovery_api.store.tables import resource, search_index
 
 Part: TypeAlias = Select[*tuple[Any, ...]]
@@ -70,7 +71,8 @@ def _build(reader: Connected, includes: tuple[Include, ...], types: tuple[str, .
     if not parts:
         return Statement("", ())
     limited = [part.limit(literal_column(str(MAX_INCLUDED + 1), Integer)).subquery() for part in parts]
-    return reader.statements.compiled(union_all(*(select(part) for part in limited)))
+    together = union_all(*(select(part) for part in limited)).subquery("reached")
+    return reader.statements.compiled(select(*record_columns(compiler, together, known)))
 
 
 def _aims_at(include: Include, type_: str) -> bool:
@@ -92,13 +94,16 @@ def _of_clients(sources: tuple[str, ...], types: tuple[str, ...], compiler: Comp
 def _forward(includes: Sequence[Include], known: tuple[str, ...], compiler: Compiler) -> list[Part]:
     """What the listed resources' index rows point at."""
     row = search_index.alias()
+    alike: dict[tuple[str, tuple[str, ...]], list[Include]] = {}
+    for one in includes:
+        alike.setdefault((_source(one), one.targets), []).append(one)
     at = [
         and_(
-            one_of(row.c.param, compiler.numbers(one.param)),
-            _listed(row.c.id, _source(one), compiler),
-            one_of(row.c.system, one.targets) if one.targets else row.c.system != literal_column("''", Text),
+            one_of(row.c.param, _numbers(those, compiler)),
+            _listed(row.c.id, source, compiler),
+            one_of(row.c.system, targets) if targets else row.c.system != literal_column("''", Text),
         )
-        for one in includes
+        for (source, targets), those in alike.items()
     ]
     if not at:
         return []
@@ -111,13 +116,11 @@ def _forward(includes: Sequence[Include], known: tuple[str, ...], compiler: Comp
 def _backward(includes: Sequence[Include], types: tuple[str, ...], compiler: Compiler) -> list[Part]:
     """The resources whose index rows point at the listed ones."""
     row = search_index.alias()
+    aimed = {type_: [one for one in includes if _aims_at(one, type_)] for type_ in types}
     at = [
-        and_(
-            one_of(row.c.param, compiler.numbers(one.param)),
-            or_(*(and_(one_of(row.c.system, (type_,)), _listed(row.c.value, type_, compiler)) for type_ in types if _aims_at(one, type_))),
-        )
-        for one in includes
-        if any(_aims_at(one, type_) for type_ in types)
+        and_(one_of(row.c.param, _numbers(those, compiler)), one_of(row.c.system, (type_,)), _listed(row.c.value, type_, compiler))
+        for type_, those in aimed.items()
+        if those
     ]
     if not at:
         return []
@@ -126,9 +129,14 @@ def _backward(includes: Sequence[Include], types: tuple[str, ...], compiler: Com
     return [_reached(tuple_(resource.c.type, resource.c.id).in_(select(named, row.c.id).where(or_(*at))), sources, compiler)]
 
 
+def _numbers(includes: Sequence[Include], compiler: Compiler) -> list[int]:
+    """The numbers of the index rows of all their parameters."""
+    return sorted({number for one in includes for number in compiler.numbers(one.param)})
+
+
 def _listed(column: ColumnElement[str], type_: str, compiler: Compiler) -> ColumnElement[bool]:
     return in_list(column, f"from_{type_}", compiler.dialect)
 
 
 def _reached(where: ColumnElement[bool], types: tuple[str, ...], compiler: Compiler) -> Part:
-    return select(*COLUMNS).where(where, compiler.visible(Scope(resource, types)))
+    return select(*linked(resource)).where(where, compiler.visible(Scope(resource, types)))

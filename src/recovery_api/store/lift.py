@@ -2,27 +2,31 @@
 
 `lifted` gives the shape as a flat tuple (cheap to hash) and the values in order; `hollow` gives the same expression with the
 values replaced by `Bind("v0")`, `Bind("v1")` …, in the same order. A prefix takes two places: its value, and the first text
-after all that start with it.
+after all that start with it. The type that a reference names stays in the expression.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.search.expression import (
     And,
     Bind,
     Chain,
     ClientOf,
     Comparison,
+    Consented,
+    DeniedInPerson,
     Expression,
     Has,
     Not,
+    NothingDeniedInPerson,
     Or,
     Own,
+    OwnBasis,
     Party,
     PartyIn,
     Row,
-    Test,
     Value,
     Via,
 )
@@ -76,7 +80,15 @@ def _lift_row(node: Row, shape: list[object], values: list[Any]) -> None:
     for column, comparison, value in node.tests:
         shape.append(column)
         shape.append(comparison)
-        _value(comparison, value, shape, values)
+        if _stays(column, comparison, value):
+            shape.append(value)
+        else:
+            _value(comparison, value, shape, values)
+
+
+def _stays(column: str, comparison: Comparison, value: Value) -> bool:
+    """A type that a reference names is part of the shape: which rule its target must meet depends on it."""
+    return column == "system" and comparison == "=" and value in definitions().resource_types
 
 
 def _lift_own(node: Own, shape: list[object], values: list[Any]) -> None:
@@ -108,10 +120,7 @@ _LIFT: dict[type, Callable[[Any, list[object], list[Any]], None]] = {
     Own: _lift_own,
     Chain: _lift_chain,
     Has: _lift_has,
-    ClientOf: _lift_policy,
-    Party: _lift_policy,
-    PartyIn: _lift_policy,
-    Via: _lift_policy,
+    **dict.fromkeys((ClientOf, Party, PartyIn, Via, Consented, DeniedInPerson, NothingDeniedInPerson, OwnBasis), _lift_policy),
 }
 
 
@@ -139,7 +148,7 @@ def hollow(expression: Expression) -> Expression:
             case Not(part):
                 return Not(walk(part))
             case Row(param, tests):
-                return Row(param, tuple(Test(column, comparison, bind(comparison, value)) for column, comparison, value in tests))
+                return Row(param, tuple(test if _stays(*test) else test._replace(value=bind(*test[1:])) for test in tests))
             case Own(column, comparison, value):
                 return Own(column, comparison, bind(comparison, value))
             case Chain(param, targets):

@@ -1,16 +1,18 @@
 """Reading, seen through a visibility: what the caller may not see is not there."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
-from sqlalchemy import ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, null, or_, select, union_all
 
 from recovery_api.store.compile import Clause, Compiler, Scope
 from recovery_api.store.connected import Connected
 from recovery_api.store.engine import Connection, Row
+from recovery_api.store.follow import linked, record_columns
 from recovery_api.store.includes import MAX_INCLUDED, included
-from recovery_api.store.records import Context, Record
-from recovery_api.store.search import COLUMNS, Cursor, Page, SearchQuery, count_statement, page_statement
+from recovery_api.store.records import STORED, Context, Record
+from recovery_api.store.search import Cursor, Page, SearchQuery, count_statement, page_statement
 from recovery_api.store.statement import SqlValue, Statement, bind, in_list, text_list
 from recovery_api.store.statements import Statements, horizon, last_stamp
 from recovery_api.store.tables import client_context, history, resource
@@ -69,8 +71,9 @@ class Reader(Connected):
             total = len(records)
         if total is None and query.want_total:
             total = await self.count(query)
-        found = await included(self, query, records) if query.includes else ()
-        return Page(records, found[:MAX_INCLUDED], total, following)
+        found = (await included(self, query, records))[:MAX_INCLUDED] if query.includes else []
+        judged = await self.followed([*records, *found])
+        return Page(judged[: len(records)], judged[len(records) :], total, following)
 
     async def count(self, query: SearchQuery) -> int:
         """How many match in all."""
@@ -99,6 +102,19 @@ class Reader(Connected):
         self.contexts |= {id_: Context(labels, alone=False) for type_, id_, labels in rows if not type_}
         return {(type_, id_) for type_, id_, _ in rows if type_}
 
+    async def followed(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The records, `hidden` naming just what the caller may not follow: what nothing opened at once is looked up for all of them."""
+        asked = dict.fromkeys(link for record in records if record.hidden for link in record.hidden.split(" "))
+        if not asked:
+            return records
+        reached = self.seeing(replace(self.visibility.reached, binds=self.visibility.binds))
+        pairs = [(type_, id_) for type_, _, id_ in (link.partition("/") for link in asked)]
+        seen = {f"{type_}/{id_}" for type_, id_ in await reached.references_visible(pairs)}
+        return [
+            one._replace(hidden=" ".join(link for link in one.hidden.split(" ") if link not in seen)) if one.hidden else one
+            for one in records
+        ]
+
     async def horizon(self) -> int:
         """The stamp up to which nothing is still being written: what is there with an older stamp is all there ever will be."""
         statement = self.statements.fixed("horizon", lambda: horizon(self.statements.dialect))
@@ -113,7 +129,7 @@ class Reader(Connected):
 
     async def _one(self, statement: Statement, named: dict[str, SqlValue]) -> Record | None:
         rows = await self.fetch(statement, named)
-        return Record._make(rows[0]) if rows else None
+        return (await self.followed([Record._make(rows[0])]))[0] if rows else None
 
     def _compiler(self, visibility: Visibility | None = None) -> Compiler:
         return Compiler(self.statements.dialect, self.statements.parameters, visibility or self.visibility)
@@ -121,7 +137,7 @@ class Reader(Connected):
     def _reading(self, table: FromClause, type_: str, visibility: Visibility) -> Statement:
         scope = Scope(table, (type_,), single=True)
         where = [self._compiler(visibility).visible(scope), table.c.id == bind("id", Text())]
-        return self.statements.compiled(select(*COLUMNS).where(*where))
+        return self.statements.compiled(select(*record_columns(self._compiler(visibility), table, (type_,))).where(*where))
 
     def _version(self, type_: str) -> Statement:
         compiler = self._compiler()
@@ -131,16 +147,15 @@ class Reader(Connected):
             key = (table.c.id == bind("id", Text()), table.c.version == bind("version", table.c.version.type))
             return [*key, compiler.visible(scope, versions=True)]
 
-        old = [history.c[name] for name in Record._fields]
-        both = union_all(select(*COLUMNS).where(*of(resource)), select(*old).where(*of(history)))
-        return self.statements.compiled(both)
+        both = union_all(*(select(*linked(table)).where(*of(table)) for table in (resource, history))).subquery("versions")
+        return self.statements.compiled(select(*record_columns(compiler, both, (type_,))))
 
     def _deletion(self, type_: str) -> Statement:
         later = history.alias()
         newest = select(later.c.version).where(later.c.type == history.c.type, later.c.id == history.c.id)
         newest = newest.order_by(later.c.version.desc()).limit(literal_column("1", Integer))
         visible = self._compiler().visible(Scope(history, (type_,), single=True), versions=True)
-        old = [history.c[name] for name in Record._fields]
+        old = [*(history.c[name] for name in STORED), null()]
         there = select(literal_column("1", Integer)).where(resource.c.type == history.c.type, resource.c.id == history.c.id).exists()
         where = (history.c.id == bind("id", Text()), history.c.body.is_(None), ~there, visible)
         return self.statements.compiled(select(*old).where(*where, history.c.version == newest.scalar_subquery()))

@@ -26,11 +26,17 @@ class Record(NamedTuple):
     raised: int
     """Bits of the labels that were sent or raised by hand, whatever the content says."""
     body: bytes | None
+    hidden: str | None = None
+    """What it points at and the caller may not follow, "Type/id" with spaces between; None: nothing that could ever be hidden."""
 
     @property
     def reference(self) -> str:
         """The relative literal reference, "Type/id"."""
         return f"{self.type}/{self.id}"
+
+
+STORED: Final = tuple(name for name in Record._fields if name != "hidden")
+"""The fields of a Record that stand in columns."""
 
 
 class Relation(NamedTuple):
@@ -45,6 +51,30 @@ class Relation(NamedTuple):
     ends: int = NEVER
 
 
+class ConsentRule(NamedTuple):
+    """One provision of an active Consent, with the conditions of the provisions around it; an empty condition is none.
+
+    `actors`, `purposes` and `classes` are lists of which one must fit; `actors_within` are those of a provision around it, which must
+    fit too. A coding with `system` and `code` must be in the resource. All bits of `labels` must be among its labels, and none of its
+    sensitivities outside `labels_within`. `data` is the dataPeriod; it and `starts`, `ends` are microseconds, their ends exclusive.
+    """
+
+    consent: str
+    path: str
+    parent: str
+    client: str
+    effect: str
+    actors: tuple[str, ...] = ()
+    actors_within: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    system: str = ""
+    code: str = ""
+    labels: int = 0
+    labels_within: int = -1
+    data: tuple[int, int] | None = None
+    starts: int = ALWAYS
+    ends: int = NEVER
 class Basis(NamedTuple):
     """What the labels of a version are made of, so far as its content says it. `own` are bits of labels."""
 
@@ -80,6 +110,8 @@ class Facets(NamedTuple):
     raised: int = 0
     happened: tuple[int, int] | None = None
     links: tuple[str, ...] = ()
+    consent_rules: tuple[ConsentRule, ...] | None = None
+    """What a Consent says; None for any other type."""
     basis: Basis = Basis()
 
     @property
@@ -130,6 +162,15 @@ class Parameter(Protocol):
     @property
     def rows(self) -> tuple[str, ...]:
         """The names ("Type.code") whose index rows together are the parameter's."""
+        ...
+
+    @property
+    def names_client(self) -> bool:
+        """A reference that is, or holds, the one that names the resource's client."""
+        ...
+
+    def aim(self, modifier: str, /) -> str:
+        """The column ("value" or "value2", with its system) that says to which reference an index row belongs; '' for none."""
         ...
 
 

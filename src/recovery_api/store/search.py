@@ -8,19 +8,19 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, false, func, literal_column, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, case, false, func, literal_column, or_, select
 
-from recovery_api.fhir.search.expression import EVERYTHING, Expression
-from recovery_api.store.compile import Clause, Compiler, Scope, one_of
+from recovery_api.fhir.search.expression import EVERYTHING, Expression, Row
+from recovery_api.store.compile import Clause, Compiler, Scope
+from recovery_api.store.follow import kept, linked, record_columns
 from recovery_api.store.lift import hollow, lifted
 from recovery_api.store.records import Record
-from recovery_api.store.statement import SqlValue, Statement, bind
+from recovery_api.store.statement import SqlValue, Statement, bind, one_of
 from recovery_api.store.statements import Statements, last_stamp
 from recovery_api.store.tables import resource, search_index
 from recovery_api.store.visibility import Visibility
 
 COMMON_COUNTS = frozenset({1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
-COLUMNS = [resource.c[name] for name in Record._fields]
 
 
 class SortKey(NamedTuple):
@@ -63,6 +63,8 @@ class SearchQuery:
     includes: tuple[Include, ...] = field(default=())
     behind_horizon: bool = False
     """It tests or sorts by `_lastUpdated`: nothing may appear later with an older stamp than what it showed."""
+    by_type: bool = False
+    """Ordered by type, Patient first, then id, ascending; without other sort keys."""
 
 
 class Page(NamedTuple):
@@ -86,6 +88,7 @@ class Question(NamedTuple):
     """Which sort values of the cursor are known; None for a first page."""
     limit: int | None
     behind_horizon: bool
+    by_type: bool
 
 
 def page_statement(
@@ -104,7 +107,7 @@ def page_statement(
         named.update({f"after{place}": value for place, value in enumerate(cursor.sorted)})
         named.update(snapshot=cursor.snapshot, after_id=cursor.id, after_type=cursor.type)
     limit = query.count + 1 if query.count in COMMON_COUNTS else None
-    asked = Question("page", visibility.key, query.types, shape, query.sort, after, limit, query.behind_horizon)
+    asked = Question("page", visibility.key, query.types, shape, query.sort, after, limit, query.behind_horizon, query.by_type)
     statement = statements.get(asked, lambda: _page(asked, query, visibility, statements))
     return statement, statement.values(named)
 
@@ -114,7 +117,7 @@ def count_statement(
 ) -> tuple[Statement, list[SqlValue]]:
     """The statement that counts all matches, and its values."""
     shape, values = lifted(query.where)
-    asked = Question("count", visibility.key, query.types, shape, (), None, None, query.behind_horizon)
+    asked = Question("count", visibility.key, query.types, shape, (), None, None, query.behind_horizon, query.by_type)
     statement = statements.get(asked, lambda: _count(query, visibility, statements))
     return statement, statement.values(_named(values, visibility, horizon))
 
@@ -133,6 +136,8 @@ def _count(query: SearchQuery, visibility: Visibility, statements: Statements) -
 
 def _matching(query: SearchQuery, compiler: Compiler) -> list[Clause]:
     where = [compiler.found(hollow(query.where), Scope(resource, query.types))]
+    if query.by_type:
+        where.append(one_of(resource.c.type, query.types))
     if query.behind_horizon:
         where.append(resource.c.last_updated <= bind("horizon", BigInteger()))
     return where
@@ -145,16 +150,29 @@ def _page(asked: Question, query: SearchQuery, visibility: Visibility, statement
     if asked.after is not None:
         where += [resource.c.created <= bind("snapshot", BigInteger()), _after(keys, asked)]
     labelled = [value.label(f"sort{place}") for place, (value, _) in enumerate(keys)]
-    page: Select[*tuple[Any, ...]] = select(*COLUMNS, *labelled).where(*where)
+    found: Select[*tuple[Any, ...]] = select(*linked(resource), *labelled).where(*where)
+    page = _ordered(asked, found, keys, _last_key(query, compiler), resource.c.type)
+    inner = page.limit(_limit(asked.limit)).subquery("page")
+    outer = select(*record_columns(compiler, inner, asked.types), *(inner.c[f"sort{place}"] for place in range(len(keys))))
     if asked.after is None:
-        page = page.add_columns(last_stamp(statements.dialect).scalar_subquery())
+        outer = outer.add_columns(last_stamp(statements.dialect).scalar_subquery())
+    return statements.compiled(_ordered(asked, outer, keys, inner.c.id, inner.c.type))
+
+
+def _ordered(
+    asked: Question,
+    found: Select[*tuple[Any, ...]],
+    keys: Sequence[tuple[ColumnElement[Any], bool]],
+    last_key: ColumnElement[str],
+    type_: ColumnElement[str],
+) -> Select[*tuple[Any, ...]]:
     for place, (value, descending) in enumerate(keys):
         chosen = literal_column(f"sort{place}", value.type)  # by its name: SQLite would work it out twice
-        page = page.order_by(chosen.desc().nulls_last() if descending else chosen.asc().nulls_last())
-    page = page.order_by(_last_key(query, compiler).desc())
-    if len(asked.types) > 1:
-        page = page.order_by(resource.c.type.desc())
-    return statements.compiled(page.limit(_limit(asked.limit)))
+        found = found.order_by(chosen.desc().nulls_last() if descending else chosen.asc().nulls_last())
+    if asked.by_type:
+        return found.order_by(_place(type_).asc(), last_key.asc())
+    found = found.order_by(last_key.desc())
+    return found.order_by(type_.desc()) if len(asked.types) > 1 else found
 
 
 def _last_key(query: SearchQuery, compiler: Compiler) -> ColumnElement[str]:
@@ -162,6 +180,11 @@ def _last_key(query: SearchQuery, compiler: Compiler) -> ColumnElement[str]:
     if compiler.dialect == "sqlite" and compiler.few_clients(hollow(query.where), query.types):
         return literal_column("+resource.id", Text)
     return resource.c.id
+
+
+def _place(type_: ColumnElement[str]) -> ColumnElement[str]:
+    """Where a type stands when they follow each other."""
+    return case((type_ == literal_column("'Patient'", Text), literal_column("''", Text)), else_=type_)
 
 
 def _limit(limit: int | None) -> ColumnElement[int]:
@@ -180,12 +203,16 @@ def _sort_value(key: SortKey, compiler: Compiler, visibility: Visibility) -> tup
     row = search_index.alias()
     column = row.c.low if parameter.kind in ("date", "number", "quantity") else row.c.value
     best = func.max(column, type_=column.type) if key.descending else func.min(column, type_=column.type)
-    found = select(best).where(row.c.id == resource.c.id, one_of(row.c.param, compiler.numbers(key.param)))
+    shown = kept(compiler, row, (Row(key.param),), caller=True)
+    found = select(best).where(row.c.id == resource.c.id, one_of(row.c.param, compiler.numbers(key.param)), shown)
     return found.scalar_subquery(), key.descending
 
 
 def _after(keys: Sequence[tuple[ColumnElement[Any], bool]], asked: Question) -> Clause:
     """The match stands after the cursor's in the order: values first, those without a value last, then ids descending."""
+    if asked.by_type:
+        place, last_place = _place(resource.c.type), _place(bind("after_type", Text()))
+        return or_(place > last_place, and_(place == last_place, resource.c.id > bind("after_id", Text())))
     alternatives: list[Clause] = []
     same: list[Clause] = []
     for place, ((value, descending), known) in enumerate(zip(keys, asked.after or (), strict=True)):

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
-from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Select, bindparam, column, func, select
+from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Select, bindparam, column, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import ARRAY, Text, TypeEngine
+
+from recovery_api.fhir.search.expression import Bind, Value
 
 T = TypeVar("T")
 
@@ -45,6 +47,17 @@ def compiled(clause: ClauseElement, dialect: Dialect) -> Statement:
 def bind(name: str, type_: TypeEngine[T]) -> BindParameter[T]:
     """A value that stays open until the statement runs."""
     return bindparam(name, type_=type_, required=False)
+
+
+def one_of(column: ColumnElement[Any], values: Sequence[str] | Sequence[int]) -> ColumnElement[bool]:
+    """The column is one of values that stand in the text of the statement."""
+    literals = [literal(value, column.type, literal_execute=True) for value in values]
+    return column == literals[0] if len(literals) == 1 else column.in_(literals)
+
+
+def sql_value(value: Value, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    """A value of an expression: open until the statement runs, or standing in its text."""
+    return bind(value.name, type_) if isinstance(value, Bind) else literal(value, type_, literal_execute=True)
 
 
 def in_list(element: ColumnElement[str], name: str, dialect: Dialect) -> ColumnElement[bool]:

@@ -185,6 +185,24 @@ Index(
 Index("search_index_id", search_index.c.id, search_index.c.param)
 """`param` is the number of "Type.code", `type` the number of "Type": ids are unique within a type only."""
 
+emergency_access = Table(
+    "emergency_access",
+    metadata,
+    _text("id"),
+    _text("holder"),
+    _text("client"),
+    _text("organization"),
+    _text("purpose"),
+    _text("reason"),
+    _text("nature"),
+    _text("facility"),
+    Column("starts", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    PrimaryKeyConstraint("id"),
+    Index("emergency_access_client", "client", "starts"),
+)
+"""Who opened whose record in an emergency, why, for which facility, from when to when (42 CFR 2.51)."""
+
 outbox = Table(
     "outbox",
     metadata,

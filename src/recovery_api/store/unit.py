@@ -1,7 +1,7 @@
 """The store, and its units of work: a reader, or a writer whose transaction ends with it."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
 from sqlalchemy import make_url
@@ -29,6 +29,10 @@ async def connect(url: str, connections: int = 10) -> Engine:
             return await PostgresqlEngine.connect(target, connections)
         case other:
             raise ValueError(f"The store runs on sqlite or postgresql, not on {other}.")
+
+
+class _UndoneError(Exception):
+    """Raised so that nothing of a transaction stays."""
 
 
 class Store:
@@ -66,3 +70,11 @@ class Store:
         async with self._engine.writing() as connection:
             stamp = await give_stamp(connection, self.statements, self._clock())
             yield Writer(connection, self.statements, visibility, stamp, creator)
+
+    @asynccontextmanager
+    async def trial(self, visibility: Visibility) -> AsyncGenerator[Writer]:
+        """A transaction of which nothing stays: to see what would be if something were written. Raises as `writer` does."""
+        with suppress(_UndoneError):
+            async with self.writer(visibility) as writer:
+                yield writer
+                raise _UndoneError

@@ -27,6 +27,17 @@ class Visibility:
     binds: Mapping[str, Value] = field(default_factory=lambda: _NO_BINDS)
     complete: bool = False
     """Everything exists: for the system itself, never for a caller."""
+    open: frozenset[str] = frozenset()
+    """Types whose resources are no secret to the caller: a reference to one may always be followed."""
+    bare: frozenset[str] = frozenset()
+    """Parameters ("Type.code") of references that the caller keeps although they may not follow them."""
+    reach: "Visibility | None" = None
+    """By what the target of a reference is judged, where that is something else: the caller's rows, whatever the scopes say."""
+
+    @property
+    def reached(self) -> "Visibility":
+        """By what the target of a reference is judged: where it is not seen, the reference does not exist for the caller."""
+        return self.reach or self
 
     def rule(self, type: str) -> Expression:
         """What must hold of a current version of the type."""

@@ -9,13 +9,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from recovery_api.fhir.errors import Conflict, PreconditionFailed
 from recovery_api.fhir.search.expression import IndexRow, param_number
-from recovery_api.store import writes
+from recovery_api.store import consents, writes
 from recovery_api.store.compile import Compiler, Scope
 from recovery_api.store.engine import Connection
+from recovery_api.store.follow import record_columns
 from recovery_api.store.reader import WIDTH, Reader, held_context
 from recovery_api.store.records import FRAMING, Context, Facets, Record, Relation
 from recovery_api.store.relations import project
-from recovery_api.store.search import COLUMNS
 from recovery_api.store.statement import Statement, bind
 from recovery_api.store.statements import Statements
 from recovery_api.store.tables import claim, clock, resource
@@ -76,8 +76,8 @@ class Writer(Reader):
         named |= {"new_created": self.stamp, "new_type_number": type_number(record.type), "expected": expected}
         at_once = self.statements.dialect == "postgresql"
         done = await (self._at_once if at_once else self._in_steps)(kind, named, facets, rows)
-        if done and facets.relations is not None:
-            await project(self, record.type, record.id, facets.relations)
+        if done:
+            await stated(self, record.type, record.id, facets)
         return done
 
     async def _at_once(self, kind: str, named: dict[str, Any], facets: Facets, rows: Sequence[IndexRow]) -> bool:
@@ -116,7 +116,8 @@ class Writer(Reader):
         mine, this = resource.alias(), bind("id", Text())
         client = select(mine.c.client).where(mine.c.type == literal(type_, Text, literal_execute=True), mine.c.id == this)
         context = held_context(client.scalar_subquery(), alone=type_ in FRAMING).cte("context")
-        found = select(*COLUMNS, context.c.labels).join_from(resource, context, context.c.client == resource.c.client, isouter=True)
+        columns = [*record_columns(compiler, resource, (type_,)), context.c.labels.label("context_labels")]
+        found = select(*columns).join_from(resource, context, context.c.client == resource.c.client, isouter=True)
         return self.statements.compiled(found.where(visible, resource.c.id == this).with_for_update(of=resource))
 
     async def claim(self, key: str) -> bool:
@@ -132,6 +133,14 @@ class Writer(Reader):
     async def project(self, source_type: str, source_id: str, relations: Iterable[Relation]) -> None:
         """These relations, and no others, are what the source says; those that follow are made anew."""
         await project(self, source_type, source_id, tuple(relations))
+
+
+async def stated(writer: Writer, type: str, id: str, facets: Facets) -> None:
+    """Keep what a resource states beyond itself: relations, and what a Consent opens and closes."""
+    if facets.relations is not None:
+        await project(writer, type, id, facets.relations)
+    if facets.consent_rules is not None:
+        await consents.replace(writer, id, facets.consent_rules)
 
 
 def party_rows(type_: str, id_: str, version: int, facets: Facets) -> list[tuple[str | int, ...]]:

@@ -39,7 +39,7 @@ def view(resource: JsonObject, context: SearchContext = CONTEXT) -> View:
 def search(query: str, *resources: JsonObject, context: SearchContext = CONTEXT) -> set[str]:
     """The ids that "Type?query" finds among the resources."""
     type_, _, rest = query.partition("?")
-    world = Resources(context.table, [view(resource, context) for resource in resources])
+    world = Resources(context.table, [view(resource, context) for resource in resources], shows_all=True)
     where = parse(type_, pairs(rest), context).where
     return {one.id for one in world.of(type_) if match(where, one, world)}
 

@@ -6,6 +6,7 @@ import msgspec
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.openapi.responses import FHIR_JSON, example_ref
 from recovery_api.fhir.openapi.schemas import ref
+from recovery_api.fhir.shipped import PUBLISHED, shipped
 
 FORM = "application/x-www-form-urlencoded"
 JSON_PATCH = "application/json-patch+json"
@@ -49,7 +50,8 @@ def examples() -> dict[str, JsonObject]:
     """Component examples: one small resource of each type, and the bodies that are not stored."""
     carried: dict[str, JsonObject] = msgspec.json.decode((files("recovery_api.definitions") / "examples.json").read_bytes())
     more = {"JsonPatch": _PATCH_EXAMPLE, "FhirPathPatch": _FHIRPATH_EXAMPLE}
-    return {name: {"value": value} for name, value in {**carried, **more}.items()}
+    published = {type: shipped(type)[-1] for type in PUBLISHED}
+    return {name: {"value": value} for name, value in {**carried, **more, **published}.items()}
 
 
 def resource_body(type: str) -> JsonObject:
@@ -72,9 +74,9 @@ def form_body(schema: JsonObject) -> JsonObject:
     return {"required": False, "content": {FORM: {"schema": schema}}}
 
 
-def operation_body(type: str | None, *, required: bool) -> JsonObject:
-    """The body of an operation: Parameters, or in their place the one resource that it takes."""
-    media: JsonObject = {"schema": ref("Parameters")} if type is None else _media({"oneOf": [ref("Parameters"), ref(type)]}, type)
+def operation_body(schema: str, type: str | None, example: str, *, required: bool) -> JsonObject:
+    """The body of an operation: Parameters of the schema, or in their place the one resource of a type that it takes."""
+    media = _media(ref(schema), example) if type is None else _media({"oneOf": [ref(schema), ref(type)]}, type)
     return {"required": required, "content": {FHIR_JSON: media}}
 
 

@@ -7,6 +7,7 @@ from recovery_api.fhir import capability
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi.bodies import examples, patch_schemas
+from recovery_api.fhir.openapi.operations import operation_parameters, operation_responses, operation_schemas
 from recovery_api.fhir.openapi.parameters import form, parameters, value_schemas
 from recovery_api.fhir.openapi.paths import WHOLE_SYSTEM, paths
 from recovery_api.fhir.openapi.responses import headers, of_type, responses
@@ -50,10 +51,15 @@ def document(statement: JsonObject, operations: Sequence[JsonObject], table: Par
         "paths": paths(statement, operations, table),
         "components": {
             "securitySchemes": {"bearer": bearer},
-            "schemas": schemas(types, definitions()) | value_schemas() | patch_schemas() | forms | {"SearchForm": form(table, None)},
-            "parameters": parameters(table),
+            "schemas": schemas(types, definitions())
+            | value_schemas()
+            | patch_schemas()
+            | operation_schemas(operations)
+            | forms
+            | {"SearchForm": form(table, None)},
+            "parameters": parameters(table) | operation_parameters(operations),
             "headers": headers(),
-            "responses": responses() | of_types,
+            "responses": responses() | of_types | operation_responses(operations),
             "examples": examples(),
         },
     }

@@ -160,7 +160,8 @@ def reference(name: str, leaf_type: str, target: str, base_url: str, *, skip_pat
         if not (skip_patients and found.type == "Patient"):
             rows.append(_row((param, found.type, bounded(found.id), None, None, None, None)))
         if identifier and identifier.get("value"):
-            rows.append(_row((by_identifier, bounded(identifier.get("system", "")), bounded(identifier["value"]), None, None, None, None)))
+            beside = (found.type, bounded(found.id)) if found.type else (None, None)
+            rows.append(_row((by_identifier, bounded(identifier.get("system", "")), bounded(identifier["value"]), *beside, None, None)))
 
     def emit_canonical(value: str, rows: list[IndexRow]) -> None:
         found = read_reference(value.partition("|")[0], base_url)

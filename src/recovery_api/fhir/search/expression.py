@@ -14,6 +14,9 @@ token      system, value = code. No system: system is ''. boolean: value 'true'/
 string     value = normalised (case and accents folded, white space collapsed), value2 = exact text.
 reference  system = target type, value = target id; to elsewhere: system '', value = absolute URL; canonical: system '',
            value = URL, value2 = version. `:identifier` rows ("Type.code:identifier"): as a token.
+           A row exists for a caller only while they may follow the local reference that it comes from. A row that belongs to a
+           reference beside it says so in system2 = target type, value2 = target id: an `:identifier` row, and a token or date
+           of an element that goes with a reference in it (`fhir/dropping.py`), as "DocumentReference.relation" does.
 uri        value = the URI.
 date       low, high = seconds since the epoch, low inclusive, high exclusive end of the implicit range; open ends are
            -inf and +inf stored as -1e18 and 1e18.
@@ -25,6 +28,7 @@ composite  the columns of its components in one row: token or reference first (s
 ========== ======================================================================================================
 """
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias
 from zlib import crc32
 
@@ -168,7 +172,49 @@ class Via:
     role: str
 
 
-Expression: TypeAlias = And | Or | Not | Row | Own | Chain | Has | ClientOf | Party | PartyIn | Via
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """The Consents of the resource's client open it to the caller, for the caller's purpose, and none closes it.
+
+    `person`: they open something of the client, and so the Patient. `recipient`: to whom, in place of the caller, for treatment.
+    """
+
+    person: bool = False
+    recipient: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedInPerson:
+    """A Consent of the resource's client closes it to the caller, whom it names in person."""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingDeniedInPerson:
+    """No Consent of the resource's client closes anything to the caller in person."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBasis:
+    """The resource is a Consent by which something is open to the caller now."""
+
+
+Expression: TypeAlias = (
+    And
+    | Or
+    | Not
+    | Row
+    | Own
+    | Chain
+    | Has
+    | ClientOf
+    | Party
+    | PartyIn
+    | Via
+    | Consented
+    | DeniedInPerson
+    | NothingDeniedInPerson
+    | OwnBasis
+)
 
 EVERYTHING: Expression = And()
 NOTHING: Expression = Or()
@@ -192,3 +238,13 @@ def either(*parts: Expression) -> Expression:
     if EVERYTHING in flat:
         return EVERYTHING
     return flat[0] if len(flat) == 1 else Or(tuple(flat))
+
+
+def openings(rule: Expression) -> tuple[ClientOf, ...]:
+    """Relations, of which the client of all that meets the rule stands in one at least; none where that can't be said."""
+    parts = rule.parts if isinstance(rule, And) else (rule,)
+    direct = next((part for part in parts if isinstance(part, ClientOf)), None)
+    if direct is not None:
+        return (direct,)
+    choices = [[openings(each) for each in part.parts] for part in parts if isinstance(part, Or)]
+    return next((tuple(chain(*found)) for found in choices if found and all(found)), ())

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+from recovery_api.fhir.dropping import Dependence, dependence, leans_on
 from recovery_api.fhir.fhirpath import FhirPathError
 from recovery_api.fhir.fhirpath import compile as fhirpath
 from recovery_api.fhir.json import Json, JsonObject
@@ -18,6 +19,7 @@ from recovery_api.fhir.search.emit import Emit, RowValues
 from recovery_api.fhir.search.expression import IndexRow, param_number
 from recovery_api.fhir.search.parameters import Component, ParameterTable, SearchParameter
 from recovery_api.fhir.search.paths import Leaf, Step
+from recovery_api.fhir.search.references import Reference, read_reference
 
 _new_row = cast(Callable[[RowValues], IndexRow], partial(tuple.__new__, IndexRow))  # pyright: ignore[reportUnknownMemberType]
 
@@ -64,8 +66,18 @@ class Extractor:
                 else:
                     client = parameter.column == "client"
                     systems = parameter.systems.get(".".join(step.member for step in leaf.steps), "")
-                    _place(plan, leaf.steps, self._emit(parameter.name, parameter.kind, leaf, client=client, systems=systems))
+                    emits = self._emit(parameter.name, parameter.kind, leaf, client=client, systems=systems)
+                    _place(plan, *self._leaning(parameter, leaf, emits))
         return plan
+
+    def _leaning(self, parameter: SearchParameter, leaf: Leaf, emits: Emit) -> tuple[tuple[Step, ...], Emit]:
+        """The place and the emitter of rows that say, as their second value, to which reference they belong, if to any."""
+        leaning = dependence(parameter.type, tuple(step.member for step in leaf.steps)) if parameter.dependent else None
+        if leaning is None:
+            return leaf.steps, emits
+        below = _Plan()
+        _place(below, leaf.steps[leaning.depth :], emits)
+        return leaf.steps[: leaning.depth], partial(_emit_leaning, leaning, below, self._base_url)
 
     def _computed(self, parameter: SearchParameter) -> Emit:
         path, emits = fhirpath(parameter.expression, parameter.type), dict[str, Emit]()
@@ -136,6 +148,14 @@ def _visit(value: Json, plan: _Plan, rows: list[IndexRow]) -> None:
                     below = members.get(member)
                     if below is not None:
                         _visit(inner, below, rows)
+
+
+def _emit_leaning(leaning: Dependence, below: _Plan, base_url: str, element: JsonObject, rows: list[IndexRow]) -> None:
+    made: list[IndexRow] = []
+    _visit(element, below, made)
+    text = leans_on(leaning, element)
+    found = read_reference(text, base_url) if text else Reference("", "")
+    rows.extend(row._replace(system2=found.type, value2=found.id) if found.type and row.value2 is None else row for row in made)
 
 
 def _place(plan: _Plan, steps: tuple[Step, ...], what: Emit) -> None:

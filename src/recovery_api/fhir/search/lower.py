@@ -6,7 +6,6 @@ from typing import NoReturn
 
 from recovery_api.fhir.errors import BadRequest, Issue
 from recovery_api.fhir.search import values
-from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.fhir.search.escapes import split, unescaped
 from recovery_api.fhir.search.expression import (
     EVERYTHING,
@@ -278,12 +277,7 @@ class _Lowering:
         return either(*(Chain(row, ((type_, either(*levels)),)) for row in parameter.rows))
 
     def _last_updated(self, text: str) -> Expression:
-        prefix, written = values.prefixed(text)
-        low, high = implicit_range(unescaped(written), self._frame.zone)
-        if prefix == "ap":
-            now = self._frame.clock()
-            margin = max(low - now, now - high, 0) // 10
-            low, high = low - margin, high + margin
+        prefix, low, high = values.moment(text, self._frame)
         match prefix:
             case "gt" | "sa":
                 return Own("last_updated", ">=", high)

@@ -64,13 +64,19 @@ class World(Protocol):
         """All resources of the type."""
         ...
 
+    def shows(self, type_: str, id_: str) -> bool:
+        """Whether a reference to the resource may be followed: to one that can't be, no reference is seen."""
+        ...
+
 
 class Resources:
     """A World of given resources."""
 
-    def __init__(self, table: ParameterTable, views: Iterable[View]) -> None:
+    def __init__(self, table: ParameterTable, views: Iterable[View], *, shows_all: bool = False) -> None:
+        """`shows_all`: what can't be followed has been dropped already."""
         self._table = table
         self._views = {(view.type, view.id): view for view in views}
+        self._shows_all = shows_all
 
     @property
     def table(self) -> ParameterTable:
@@ -81,6 +87,9 @@ class Resources:
 
     def of(self, type_: str) -> Iterable[View]:
         return [view for view in self._views.values() if view.type == type_]
+
+    def shows(self, type_: str, id_: str) -> bool:
+        return self._shows_all or (type_, id_) in self._views
 
 
 def _extends(column: str, value: str) -> bool:
@@ -115,7 +124,7 @@ def match(expression: Expression, view: View, world: World) -> bool:
         case Not(part):
             return not match(part, view, world)
         case Row(param, tests):
-            return any(all(_passes(test, row) for test in tests) for row in view.by_number.get(param_number(param), ()))
+            return any(all(_passes(test, row) for test in tests) for row in _rows(param, view, world))
         case Own(column, comparison, value):
             return _COMPARE[comparison](getattr(view, column), _closed(value))
         case Chain(param, targets):
@@ -128,6 +137,19 @@ def match(expression: Expression, view: View, world: World) -> bool:
             return any((view.type, view.id) in _aims(param, source, world) and match(where, source, world) for source in world.of(type_))
         case _:
             raise TypeError(f"{type(expression).__name__} has no meaning without relations")
+
+
+def _rows(param: str, view: View, world: World) -> list[IndexRow]:
+    """The index rows of the parameter that the caller's copy of the resource has."""
+    name, _, modifier = param.partition(":")
+    parameter = world.table.named(name)
+    rows, aim = view.by_number.get(param_number(param), []), parameter.aim(modifier)
+    if not aim:
+        return rows
+    named = [(row, (row.system, row.value) if aim == "value" else (row.system2, row.value2)) for row in rows]
+    client = ("Patient", view.client)
+    kept = {client} if parameter.names_client else set[tuple[str, str]]()
+    return [row for row, (type_, id_) in named if not type_ or (type_, id_) in kept or world.shows(type_, id_ or "")]
 
 
 def _passes(test: Test, row: IndexRow) -> bool:
@@ -152,14 +174,14 @@ def _aims(param: str, view: View, world: World) -> list[tuple[str, str]]:
 _KEYS: Mapping[str, str] = {"string": "value", "token": "value", "reference": "value", "uri": "value"}
 
 
-def sort_value(parameter: SearchParameter, view: View, *, descending: bool = False) -> str | float | int | None:
+def sort_value(parameter: SearchParameter, view: View, world: World, *, descending: bool = False) -> str | float | int | None:
     """What `_sort` goes by: the smallest value (descending: the largest) of the parameter's rows; None, which comes last, without."""
     if parameter.column == "id":
         return view.id
     if parameter.column == "last_updated":
         return view.last_updated
     column = _KEYS.get(parameter.kind, "low")
-    found = [getattr(row, column) for row in view.by_number.get(param_number(parameter.rows[0]), ())]
+    found = [getattr(row, column) for row in _rows(parameter.rows[0], view, world)]
     if parameter.column == "client" and view.client:
         found.append(view.client)
     kept = [value for value in found if value is not None]

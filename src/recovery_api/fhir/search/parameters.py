@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from recovery_api.fhir.dropping import dependence
 from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.fhirpath import FhirPathError
 from recovery_api.fhir.fhirpath import compile as fhirpath
@@ -54,6 +55,8 @@ class SearchParameter:
     """The names ("Type.code") whose index rows together are this parameter's: its own, or those of parameters that it unites."""
     reads_client: bool = False
     """A reference that has rows for all it points at, and whose Patient is also the resource's client."""
+    names_client: bool = False
+    """A reference that is, or holds, the one that names the resource's client."""
     computed: bool = False
     """Its expression is more than paths: FHIRPath evaluates it, resource by resource."""
     internal: bool = False
@@ -68,6 +71,21 @@ class SearchParameter:
     def number(self) -> int:
         """The number that its index rows carry."""
         return param_number(self.name)
+
+    def aim(self, modifier: str) -> str:
+        """The column ("value" or "value2", with its system) that says to which reference an index row belongs; '' for none."""
+        if self.kind == "reference":
+            return "value2" if modifier else "value"
+        if self.components and self.components[0].kind == "reference":
+            return "value"
+        return "value2" if self.dependent and modifier != "of-type" else ""
+
+    @cached_property
+    def dependent(self) -> bool:
+        """It reads what a caller is not given where the reference beside it is dropped."""
+        return self.kind in {"token", "date"} and any(
+            dependence(self.type, tuple(step.member for step in leaf.steps)) for leaf in self.leaves
+        )
 
     @property
     def indexed(self) -> bool:
@@ -168,7 +186,9 @@ class ParameterTable:
             column = "client" if reads else ""
         if column == "client" and parameter.targets != ("Patient",):
             column = ""
-        return replace(parameter, column=column, rows=(parameter.name,))
+        naming = (self._clients or {}).get(parameter.type, "")
+        names = any(".".join(step.member for step in leaf.steps) == naming for leaf in parameter.leaves)
+        return replace(parameter, column=column, rows=(parameter.name,), names_client=parameter.kind == "reference" and names)
 
 
 def _every_type(type_: str) -> Iterable[SearchParameter]:

@@ -1,0 +1,68 @@
+"""What policy asks of a resource beside its own content: who stands in which relation to its client, and whom it names."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, not_, or_, select
+
+from recovery_api.fhir.search.expression import And, ClientOf, Expression, Not, Or, Value, Via
+from recovery_api.store.existing import existing
+from recovery_api.store.statement import bind, one_of, sql_value
+from recovery_api.store.tables import party, relation, resource
+
+Clause: TypeAlias = ColumnElement[bool]
+DAY = 86_400_000_000
+
+
+def standing_now(kinds: Sequence[str], holder: Value, grace: int = 0) -> list[Clause]:
+    """A row of `relation` says that the holder stands in a relation of one of the kinds now, or did until `grace` days ago."""
+    now = bind("now", BigInteger())
+    ends = relation.c.ends > now - literal(grace * DAY, BigInteger, literal_execute=True) if grace else relation.c.ends > now
+    return [
+        relation.c.holder == sql_value(holder, Text()),
+        one_of(relation.c.kind, kinds),
+        relation.c.starts <= now,
+        ends,
+    ]
+
+
+def related(node: ClientOf) -> Select[str]:
+    """The clients who stand in the relation now."""
+    where = standing_now(node.kinds, node.holder, node.grace)
+    if node.organization is not None:
+        where.append(relation.c.organization == sql_value(node.organization, Text()))
+    if node.qualifiers:
+        where.append(or_(*(relation.c.qualifier == sql_value(value, Text()) for value in node.qualifiers)))
+    return select(relation.c.client).where(*where)
+
+
+def named_in(roles: Sequence[str], holder: Clause, table: FromClause) -> Clause:
+    """The version names a holder, for whom the clause over `party` holds, in one of the roles."""
+    where = (*of_version(party, table), one_of(party.c.role, roles), holder)
+    return existing(select(literal_column("1", Integer)).where(*where))
+
+
+def of_version(named: FromClause, table: FromClause) -> tuple[Clause, ...]:
+    """A row of `party` belongs to the version."""
+    return named.c.id == table.c.id, named.c.type == table.c.type, named.c.version == table.c.version
+
+
+def looks_further(rule: Expression) -> bool:
+    """The rule itself looks at what the resource points at: one step is enough."""
+    match rule:
+        case And(parts) | Or(parts):
+            return any(map(looks_further, parts))
+        case Not(part):
+            return looks_further(part)
+        case Via():
+            return True
+        case _:
+            return False
+
+
+def lack_now_too(version: FromClause, value: Value) -> Clause:
+    """The current version has none of these bits of labels: a superseded one is under them too (world.md, decision 3)."""
+    now = resource.alias()
+    labelled = now.c.labels.bitwise_and(sql_value(value, BigInteger())) != literal_column("0", BigInteger)
+    there = select(literal_column("1", Integer)).where(now.c.type == version.c.type, now.c.id == version.c.id, labelled)
+    return not_(existing(there.correlate_except(now)))
