@@ -1,10 +1,11 @@
 """Labels in use: what they close, how they are raised and lowered by hand, and how changed rules come to what is stored."""
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from recovery_api.demo.codes import ACT
+from recovery_api.demo.codes import ACT, diagnosis, ref
 from recovery_api.demo.world import fixture
 from recovery_api.fhir.json import JsonObject
 from recovery_api.policy.facets import facets
@@ -121,3 +122,14 @@ async def test_raising_a_condition_raises_what_depends_on_it(api: Api) -> None:
     there = await stored(api)
     assert {"SDV"} < codes(there["Encounter/e-ana-1"])
     assert {"SDV"} < codes(there["DocumentReference/d-ana-2"])
+
+
+async def test_what_is_written_while_the_law_comes_is_under_the_law(api: Api) -> None:
+    """Whoever writes of a client holds its context: either they see the change, or the change sees what they wrote."""
+    condition = by_id(fixture())["Condition", "cond-ben-dep"] | {"code": diagnosis("F10.20")}
+    leo = api.as_(LEO)
+    writes = [leo.post("Observation", observation(client="ben", by="leo")) for _ in range(12)]
+    await asyncio.gather(*writes[:6], api.load([condition]), *writes[6:])
+    there = [said for said in (await stored(api)).values() if said.get("subject") == ref("Patient/ben")]
+    assert len([said for said in there if "019e" in said["id"]]) == len(writes)
+    assert [said["id"] for said in there if said["resourceType"] != "Consent" and not codes(said) >= LAW] == []
