@@ -1,9 +1,10 @@
 """Labels as tests read them: the codes of `meta.security`, and the table of world.md."""
 
+from recovery_api.demo.codes import ACT, coding
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.labels import PART2, SENSITIVITIES, mask_of
 from recovery_api.store.visibility import SYSTEM
-from tests.api import Api
+from tests.api import Api, Response
 
 SUD, PSY, BH = frozenset({"SUD", "ETH"}), frozenset({"PSY"}), frozenset({"BH"})
 LAW = frozenset({"42CFRPart2", "RedisclosureProhibitionMark", "R"})
@@ -46,3 +47,18 @@ async def stored(api: Api) -> dict[str, JsonObject]:
 async def labelled(api: Api) -> dict[str, frozenset[str]]:
     """The labels of all current versions that have any, by "Type/id"."""
     return {reference: codes(said) for reference, said in (await stored(api)).items() if codes(said)}
+
+
+async def versions(api: Api) -> dict[str, tuple[str, str]]:
+    """versionId and lastUpdated of all current versions."""
+    return {reference: (said["meta"]["versionId"], said["meta"]["lastUpdated"]) for reference, said in (await stored(api)).items()}
+
+
+def act(code: str) -> JsonObject:
+    return coding(ACT, code)
+
+
+def made(answer: Response) -> JsonObject:
+    """What a write answers that was done."""
+    assert answer.status in {200, 201}, answer.body
+    return answer.json

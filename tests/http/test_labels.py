@@ -3,8 +3,6 @@
 import base64
 import random
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +12,17 @@ from recovery_api.demo.codes import ACT, coding, concept, diagnosis, ref
 from recovery_api.demo.world import fixture
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.labels import CONFIDENTIALITY
-from recovery_api.policy.facets import facets
-from recovery_api.policy.label_rules import LabelRules, said_in_file
-from recovery_api.store.reindex import reindex
 from tests.api import Api, Response, serving
-from tests.callers import APP_ANA, CHEN, KIM, LEO, MAYA, RUTH, SYS_LAKESIDE, SYS_RIVERBEND
+from tests.callers import KIM, LEO, MAYA, RUTH, SYS_LAKESIDE
 from tests.http.resources import bundle, local, note, observation, patient, post, referral, session
-from tests.labels import BH, LAW, PSY, SENSITIVE, SUD, WITHOUT_LAW, codes, labelled, sensitivities, stored
+from tests.labels import BH, LAW, PSY, SENSITIVE, SUD, WITHOUT_LAW, act, codes, labelled, made, sensitivities, stored, versions
 from tests.world import Story, by_id
 
 ELSEWHERE = {"system": "https://elsewhere.example/labels", "code": "SUD", "display": "Theirs"}
 
 
-def act(code: str) -> JsonObject:
-    return coding(ACT, code)
-
-
 async def found(api: Api, reference: str) -> frozenset[str]:
     return codes((await stored(api))[reference])
-
-
-async def versions(api: Api) -> dict[str, tuple[str, str]]:
-    return {reference: (said["meta"]["versionId"], said["meta"]["lastUpdated"]) for reference, said in (await stored(api)).items()}
-
-
-def made(answer: Response) -> JsonObject:
-    assert answer.status in {200, 201}, answer.body
-    return answer.json
 
 
 async def change(api: Api, reference: str, **members: Any) -> None:
@@ -316,58 +298,3 @@ async def test_the_index_says_what_the_bodies_say(api: Api) -> None:
         type_ = reference.partition("/")[0]
         assert "42CFRPart2" in there[reference]
         assert (await api.as_(LEO).get(type_, patient="ben", _security="42CFRPart2")).ids == {reference.partition("/")[2]}
-
-
-async def test_what_is_raised_to_be_about_an_employee_closes(api: Api) -> None:
-    """Decision 10; of an old version the current labels count (decision 3)."""
-    mood = by_id(fixture())["Observation", "o-ana-mood"]
-    seers = (MAYA, CHEN, SYS_RIVERBEND, APP_ANA)
-    for seer in seers:
-        assert (await api.as_(seer).get("Observation/o-ana-mood")).status == 200
-    await api.load([mood | {"meta": {"security": [act("EMP")]}}])
-    for seer in seers:
-        for path in ("Observation/o-ana-mood", "Observation/o-ana-mood/_history/1", "Observation/o-ana-mood/_history"):
-            assert (await api.as_(seer).get(path)).status == 404
-        assert "o-ana-mood" not in (await api.as_(seer).get("Observation", patient="ana")).ids
-
-
-async def test_what_is_raised_to_be_of_psychotherapy_is_its_authors(api: Api) -> None:
-    note = by_id(fixture())["DocumentReference", "d-ana-1"]
-    await api.load([note | {"meta": {"security": [act("PSYTHPN")]}}])
-    for seer, status in ((MAYA, 200), (RUTH, 404), (SYS_RIVERBEND, 404), (APP_ANA, 404)):
-        for path in ("DocumentReference/d-ana-1", "Binary/b-ana-1", "DocumentReference/d-ana-1/_history/1"):
-            assert (await api.as_(seer).get(path)).status == status
-
-
-async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Api) -> None:
-    """A new rule calls moods PSY, gambling SUD and depression nothing."""
-    before = await versions(api)
-    server = api.running.server
-    said = said_in_file()
-    ours = next(system for system in said["system"] if system["name"] == "companion-observation")
-    ours["rules"].append({"codes": ["mood"], "labels": ["PSY"]})
-    icd = next(system for system in said["system"] if system["name"] == "ICD-10-CM")
-    icd["rules"].append({"codes": ["F63"], "labels": ["SUD", "ETH"]})
-    icd["rules"].append({"codes": ["F33"], "labels": []})
-    matrix = replace(server.matrix, labels=LabelRules(said))
-    labeller = replace(server.labeller, describe=partial(facets, matrix=matrix, zone=server.zone))
-    await reindex(server.store, sorted(server.interactions), server.extract, labeller, 7)
-    there = await stored(api)
-    assert sensitivities(there["Observation/o-ana-mood"]) == PSY
-    assert sensitivities(there["Condition/cond-ben-dep"]) == frozenset[str]()
-    assert sensitivities(there["EpisodeOfCare/eoc-ben"]) == sensitivities(there["Binary/b-ben-1"]) == SUD
-    assert codes(there["CareTeam/ct-ben"]) == LAW
-    assert await versions(api) == before
-    assert (await api.as_(LEO).get("Observation", patient="ben", _security=f"{ACT}|PSY")).ids == {"o-ben-mood"}
-    await reindex(server.store, sorted(server.interactions), server.extract, server.labeller, 50)
-    assert {said["id"]: sensitivities(said) for said in (await stored(api)).values() if sensitivities(said)} == SENSITIVE
-
-
-async def test_reindexing_labels_what_was_stored_before_there_were_labels(api: Api) -> None:
-    server, before = api.running.server, await stored(api)
-    async with server.store.writer(server.grants.system) as writer:
-        for table in ("client_context", "relation"):
-            await writer.connection.execute(f"DELETE FROM {table}")
-        await writer.connection.execute("UPDATE resource SET labels = 0")
-    await reindex(server.store, sorted(server.interactions), server.extract, server.labeller, 11)
-    assert await stored(api) == before

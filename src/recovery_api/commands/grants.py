@@ -15,4 +15,8 @@ def all_scopes(role: str) -> str:
         if row["role"] == role:
             for name in row["types"]:
                 granted |= dict.fromkeys(policy["types"].get(name, [name]), row["may"])
+    for row in policy["operation"]:
+        if role in row["roles"]:
+            for type in (type for name in row["types"] for type in policy["types"].get(name, [name]) if type not in {"", "*"}):
+                granted[type] = "".join(dict.fromkeys(granted.get(type, "") + row.get("needs", "")))
     return role_scopes(role, ROLES[role].contexts[0], granted)

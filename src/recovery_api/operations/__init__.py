@@ -6,11 +6,20 @@ from recovery_api.operations.break_glass import break_glass
 from recovery_api.operations.everything import everything
 from recovery_api.operations.frame import Operating, registered
 from recovery_api.operations.meta import meta
+from recovery_api.operations.meta_add import meta_add
+from recovery_api.operations.meta_delete import meta_delete
 from recovery_api.operations.validate import validate
 from recovery_api.policy.decide import decide_operation
 
 OPERATIONS = registered(
-    {"break-glass": break_glass, "everything": everything, "meta": meta, "validate": validate},
+    {
+        "break-glass": break_glass,
+        "everything": everything,
+        "meta": meta,
+        "meta-add": meta_add,
+        "meta-delete": meta_delete,
+        "validate": validate,
+    },
     operations(),
 )
 

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from sqlalchemy import BigInteger, ClauseElement, Text, delete, select, update
 
 from recovery_api.fhir.errors import ServiceUnavailable
-from recovery_api.fhir.json import JsonObject, load
+from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.search.expression import IndexRow
 from recovery_api.store import label_rows, writes
 from recovery_api.store.labelling import Labeller
@@ -55,7 +55,7 @@ async def _attempt(
             async with store.writer(SYSTEM) as writer:
                 ids = await _after(writer, type_, last, batch)
                 if ids:
-                    await _derive(writer, [f"{type_}/{id_}" for id_ in ids], extract, labeller)
+                    await derive(writer, [f"{type_}/{id_}" for id_ in ids], extract, labeller)
                 return len(ids), ids[-1] if len(ids) == batch else None
         except ServiceUnavailable:
             if attempt == ATTEMPTS:
@@ -70,10 +70,25 @@ async def _after(writer: Writer, type_: str, last: str, limit: int) -> list[str]
     return [cast("str", row[0]) for row in await writer.connection.fetch(statement.text, statement.values(named))]
 
 
-async def _derive(
+async def restate(
+    writer: Writer, said: JsonObject, raised: int, extract: Callable[[JsonObject], Sequence[IndexRow]], labeller: Labeller
+) -> None:
+    """Store another `meta` of a current version, and other raised labels, where it stands: no new version."""
+    statement = writer.statements.fixed("restate", _restating)
+    named: dict[str, Any] = {"of_type": said["resourceType"], "of_id": said["id"], "new_raised": raised, "new_body": dump(said)}
+    await writer.connection.execute(statement.text, statement.values(named))
+    await derive(writer, [f"{said['resourceType']}/{said['id']}"], extract, labeller)
+
+
+def _restating() -> ClauseElement:
+    of_this = (resource.c.type == bind("of_type", Text()), resource.c.id == bind("of_id", Text()))
+    return update(resource).values(raised=writes.new("raised"), body=writes.new("body")).where(*of_this)
+
+
+async def derive(
     writer: Writer, references: Sequence[str], extract: Callable[[JsonObject], Sequence[IndexRow]], labeller: Labeller
 ) -> None:
-    """Facets and relations first: labels come by them."""
+    """Derive anew all that follows from stored resources ("Type/id"): facets and relations first, since labels come by them."""
     await label_rows.hold(writer, await label_rows.clients_of(writer, references), alone=True, begin=True)
     change, forget, unname = writer.statements.steps("reindex", _steps)
     found: list[tuple[JsonObject, int, Facets]] = []
