@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, Larg
 metadata = MetaData()
 
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-UNDISTRIBUTED: Final = frozenset({"outbox", "claim", "relation", "clock"})
+UNDISTRIBUTED: Final = frozenset({"outbox", "claim", "relation", "clock", "ledger"})
 """Tables that stay whole where the store is sharded; all others are distributed by `id`."""
 
 
@@ -155,3 +155,18 @@ claim = Table("claim", metadata, _text("key"), PrimaryKeyConstraint("key"))
 
 clock = Table("clock", metadata, Column("stamp", BigInteger, nullable=False), PrimaryKeyConstraint("stamp"))
 """One row: the last stamp given (SQLite; PostgreSQL has a sequence, which writers need not queue for)."""
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _text("kind"),
+    _text("key"),
+    _text("owner"),
+    Column("expires", BigInteger, nullable=False),
+    Column("used", BigInteger),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("kind", "key"),
+    Index("ledger_owner", "kind", "owner"),
+    Index("ledger_expires", "expires"),
+)
+"""What the authorization server remembers, each entry until `expires`; `used` is the stamp of its first use."""
