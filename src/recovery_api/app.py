@@ -20,24 +20,34 @@ from recovery_api.fhir.search.parameters import ParameterTable, custom, shipped
 from recovery_api.fhir.search.parse import condition
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.fhir.search.terminology import CompiledTerminology
-from recovery_api.identity.actor import ROLES
+from recovery_api.identity.accounts import Account
+from recovery_api.identity.actor import ROLES, Actor
+from recovery_api.identity.authorization_server import AuthorizationServer, authorization_server
 from recovery_api.identity.callers import Callers
+from recovery_api.identity.claims import Claims
+from recovery_api.identity.discovery import oauth_uris
 from recovery_api.identity.endpoints import Endpoints
 from recovery_api.identity.issuers import Issuers
 from recovery_api.identity.keys import KeyRing, Sealer
-from recovery_api.identity.scopes import role_scopes
+from recovery_api.identity.scopes import ROLE_PREFIX, role_scopes
 from recovery_api.identity.tokens import Tokens
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.target import pairs
 from recovery_api.policy import matrix
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.writes import RULES
+from recovery_api.routers.account import account
 from recovery_api.routers.application import Application
 from recovery_api.routers.asgi import App, Receive, Scope, Send
 from recovery_api.routers.documentation import documentation
 from recovery_api.routers.fhir import FhirEndpoint
 from recovery_api.routers.health import health
+from recovery_api.routers.https import Https
+from recovery_api.routers.oauth import oauth
 from recovery_api.routers.observed import Observed
+from recovery_api.routers.patients import Patients
+from recovery_api.routers.sign_in import sign_in
+from recovery_api.routers.smart import discovery
 from recovery_api.settings import Settings, load
 from recovery_api.store import readiness
 from recovery_api.store.staff import organization_of
@@ -68,7 +78,14 @@ class Running:
     callers: Callers
     tokens: Tokens
     keys: KeyRing
+    authorization: AuthorizationServer
     metrics: Metrics = field(default_factory=Metrics)
+
+    async def caller(self, account: Account) -> Actor:
+        """The caller that somebody is who signed in here, to choose a patient."""
+        now, scope = self.server.clock(), f"{ROLE_PREFIX}{account.role} user/Patient.rs user/Encounter.r"
+        claims = Claims(self.authorization.issuer, account.fhir_user, self.server.new_id(), now, now, scope, account.fhir_user)
+        return await self.callers.of(claims._replace(organization=account.organization, patient=account.patient))
 
     async def checks(self) -> Mapping[str, str]:
         """What each part of the server says of itself: "ok", a number, or what is wrong in a word."""
@@ -93,7 +110,8 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
     search = SearchContext(table, CompiledTerminology(definitions()), settings.fhir_base, settings.time_zone, clock)
     extract = Extractor(table, settings.fhir_base, settings.time_zone)
     ring = KeyRing(settings.data_dir / "keys")
-    trusted = Issuers(settings.trusted_issuers, Endpoints(settings.allowed_private_endpoints), clock, lambda role: all_scopes(policy, role))
+    endpoints = Endpoints(settings.allowed_private_endpoints)
+    trusted = Issuers(settings.trusted_issuers, endpoints, clock, lambda role: all_scopes(policy, role))
     tokens = Tokens(ring, settings.public_url, clock, trusted)
     readiness.check_file(settings.database_url)
     store = await Store.open(settings.database_url, table, clock)
@@ -105,6 +123,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         del binds
         return match(expression, View(resource["resourceType"], resource.get("id", ""), extract(resource)), Resources(table, ()))
 
+    told = capability.capability(statement, table, settings.fhir_base, capability.operations(), oauth_uris(settings.public_url))
     server = Server(
         store=store,
         search=search,
@@ -116,8 +135,21 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         new_id=ids,
         base=settings.fhir_base,
         zone=settings.time_zone,
-        capability=dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
+        capability=dump(told),
         interactions=served,
+    )
+
+    authorization = authorization_server(
+        store.ledger,
+        ring,
+        tokens,
+        endpoints,
+        clock,
+        policy.granted,
+        issuer=settings.public_url,
+        base=settings.fhir_base,
+        token_ttl=settings.token_ttl,
+        require_second_factor=settings.require_totp,
     )
 
     async def employer(practitioner: str) -> str | None:
@@ -125,7 +157,8 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
 
     try:
         await readiness.check_revision(store)
-        yield Running(server, Callers(tokens.verify, settings.fhir_base, clock, employer), tokens, ring)
+        callers = Callers(tokens.verify, settings.fhir_base, clock, employer, authorization.revocations.include)
+        yield Running(server, callers, tokens, ring, authorization)
     finally:
         await store.close()
 
@@ -134,9 +167,14 @@ def application(running: Running, log: AccessLog | None = None) -> App:
     """The ASGI application: the FHIR base, and what stands beside it; with a log, each request is a line in it."""
     rest = FastAPI(title="Recovery API", openapi_url=None, docs_url=None, redoc_url=None)
     rest.include_router(health(running.checks, running.metrics))
-    server = running.server
+    server, authorization = running.server, running.authorization
     rest.include_router(documentation(lambda: dump(described(server.base, server.search.table))))
-    return Observed(Application(FhirEndpoint(running.server, running.callers.actor), rest), running.metrics, log)
+    patients = Patients(server, running.caller)
+    for router in (discovery(authorization.issuer), oauth(authorization), sign_in(authorization, patients)):
+        rest.include_router(router)
+    rest.include_router(account(authorization, patients, server.base))
+    whole = Application(FhirEndpoint(running.server, running.callers.actor), rest)
+    return Observed(Https(whole) if authorization.issuer.startswith("https:") else whole, running.metrics, log)
 
 
 class Worker:

@@ -47,6 +47,7 @@ class Settings:
     allowed_private_endpoints: tuple[str, ...]
     time_zone: ZoneInfo
     token_ttl: int
+    require_totp: bool
 
     @property
     def fhir_base(self) -> str:
@@ -169,6 +170,12 @@ def _seconds(most: int) -> Callable[[str], int]:
     return read
 
 
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
 def _issuers(text: str) -> tuple[TrustedIssuer, ...]:
     try:
         entries = json.loads(text)
@@ -226,5 +233,8 @@ SETTINGS = (
         "call although they are private or loopback; all other private addresses are refused.",
     ),
     Setting("TIME_ZONE", "UTC", _zone, "The agency's zone (IANA name): what a date without a time means."),
-    Setting("TOKEN_TTL", "900", _seconds(86_400), "Seconds that an access token lasts, at most a day."),
+    Setting(
+        "TOKEN_TTL", "900", _seconds(86_400), "Seconds that an access token lasts: at most a day, 900 for staff, 300 for systems."
+    ),
+    Setting("REQUIRE_TOTP", "false", _flag, "Whether staff need a second factor: one-time codes of an authenticator."),
 )  # fmt: skip
