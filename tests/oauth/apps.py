@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
@@ -13,7 +13,7 @@ from jose import jws
 from recovery_api.fhir.json import JsonObject
 from recovery_api.identity.grants import challenge
 from recovery_api.identity.keys import SigningKey
-from recovery_api.identity.registrations import Registration
+from recovery_api.identity.registrations import Kind, Registration
 from tests.api import Api, Client
 
 PASSWORD = "correct horse battery"
@@ -79,6 +79,11 @@ class Smart:
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
+    @property
+    def name(self) -> str:
+        """Its client_id."""
+        return self.registration.client_id
+
     def question(self, scope: str, **changes: str | None) -> dict[str, str]:
         """The parameters of an authorization request; None leaves one out."""
         whole: dict[str, str | None] = {
@@ -87,7 +92,7 @@ class Smart:
         }  # fmt: skip
         return {name: value for name, value in (whole | changes).items() if value is not None}
 
-    async def authorize(self, scope: str, *, by_post: bool = False, **changes: str | None) -> httpx.Response:
+    async def authorize(self, scope: str, by_post: bool = False, **changes: str | None) -> httpx.Response:
         """What the authorization endpoint answers."""
         question = self.question(scope, **changes)
         return await (self.http.post("/oauth/authorize", data=question) if by_post else self.http.get("/oauth/authorize", params=question))
@@ -112,7 +117,7 @@ class Smart:
 
     async def at_decision(self, scope: str, username: str = "maya", patient: str | None = "ana", **changes: str | None) -> Page:
         """The page that asks for a decision, after signing in and choosing a patient where one is asked for."""
-        page = Page(await self.authorize(scope, **changes))
+        page = Page(await self.authorize(scope, by_post=False, **changes))
         if page.forms[-1].action == "/oauth/sign-in":
             page = Page(await self.follow(await self.sign_in(page, username)))
         if page.forms[0].action == "/oauth/patient":
@@ -143,22 +148,23 @@ class Smart:
         assert location.startswith(f"{self.registration.redirect_uris[0]}&"), location
         return dict(parse_qsl(urlsplit(location).query))
 
-    async def token(self, headers: Mapping[str, str] | None = None, **params: str) -> httpx.Response:
+    async def token(self, **params: str) -> httpx.Response:
         """What the token endpoint answers to the app, which authenticates as it was registered to."""
-        return await self.post("token", headers=headers, **params)
+        return await self.post("token", None, **params)
 
     async def post(self, endpoint: str, headers: Mapping[str, str] | None = None, **params: str) -> httpx.Response:
-        auth = (self.registration.client_id, self.secret) if self.secret and not headers else None
+        """What an endpoint answers to the app; with headers, it authenticates by these alone."""
+        auth = httpx.BasicAuth(self.registration.client_id, self.secret) if self.secret and not headers else None
         if self.key is not None and "client_assertion" not in params:
             params |= {"client_assertion": self.assertion(), "client_assertion_type": ASSERTION}
         elif auth is None and "client_id" not in params:
             params["client_id"] = self.registration.client_id
-        return await self.http.post(f"/oauth/{endpoint}", data=params, headers=headers, auth=auth)
+        return await self.http.post(f"/oauth/{endpoint}", data=params, headers=headers, auth=auth or httpx.USE_CLIENT_DEFAULT)
 
-    async def exchange(self, code: str, **changes: str) -> httpx.Response:
-        """The code for tokens."""
-        whole = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.registration.redirect_uris[0]}
-        return await self.token(headers=None, **(whole | {"code_verifier": self.verifier} | changes))
+    async def exchange(self, authorization_code: str, /, **changes: str) -> httpx.Response:
+        """The code for tokens; an empty value leaves a parameter out."""
+        whole = {"grant_type": "authorization_code", "code": authorization_code, "redirect_uri": self.registration.redirect_uris[0]}
+        return await self.token(**(whole | {"code_verifier": self.verifier} | changes))
 
     async def granted(self, scope: str, username: str = "maya", patient: str | None = "ana", **more: Any) -> JsonObject:
         """The whole answer of a launch that goes well."""
@@ -167,7 +173,7 @@ class Smart:
         return answer.json()
 
     async def refresh(self, refresh_token: str, **more: str) -> httpx.Response:
-        return await self.token(grant_type="refresh_token", refresh_token=refresh_token, **more)
+        return await self.token(**({"grant_type": "refresh_token", "refresh_token": refresh_token} | more))
 
     def assertion(self, **changes: Any) -> str:
         """A client assertion; None leaves a claim out."""
@@ -182,15 +188,22 @@ class Smart:
         return Client(self.api.http, token)
 
 
-async def registered(api: Api, kind: Any, *, client_id: str = "app", key: SigningKey | None = None, **more: Any) -> Smart:
+async def registered(api: Api, kind: Kind, *, client_id: str | None = None, key: SigningKey | None = None, **more: Any) -> Smart:
     """An app of the kind, registered, with a browser of its own."""
     keys: dict[str, Any] = {"jwks": {"keys": [dict(key.public)]}} if key and "jwks_uri" not in more else {}
+    client_id = client_id or f"app-{secrets.token_hex(4)}"
     registration = Registration(client_id=client_id, name="Walking Along", kind=kind, **(keys | more))
     secret = await api.running.authorization.registrations.add(registration)
     found = await api.running.authorization.registrations.find(client_id)
     assert found
     http = httpx.AsyncClient(base_url="http://127.0.0.1:8000", timeout=60, event_hooks=api.http.event_hooks)
     return Smart(api, http, found, secret, key)
+
+
+class Register(Protocol):
+    """Registers an app on a server."""
+
+    async def __call__(self, api: Api, kind: Kind, **more: Any) -> Smart: ...
 
 
 def types(scope: str) -> set[str]:

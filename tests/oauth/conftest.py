@@ -1,15 +1,19 @@
 """A server over the fixture world, with somebody to sign in and apps that are registered."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recovery_api.identity.accounts import Account
+from recovery_api.identity.keys import KeyRing
+from recovery_api.identity.registrations import Kind
 from tests.api import Api, serving
 from tests.databases import Databases
 from tests.http.conftest import world_template
-from tests.oauth.apps import CALLBACK, PASSWORD, Smart, registered
+from tests.oauth.apps import CALLBACK, PASSWORD, Register, Smart, registered
 
 __all__ = ["world_template"]
 
@@ -31,9 +35,18 @@ async def people_template(databases: Databases, world_template: str, tmp_path_fa
         return url
 
 
+@pytest.fixture(scope="module")
+async def shared(databases: Databases, people_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """The fixture world at T0, one for all tests of a file that do not move its clock."""
+    url = databases.clone(people_template)
+    async with serving(url, tmp_path_factory.mktemp("shared")) as server:
+        yield server
+    databases.drop(url)
+
+
 @pytest.fixture
 async def api(databases: Databases, people_template: str, tmp_path: Path) -> AsyncIterator[Api]:
-    """The fixture world at T0, the test's own, on each kind of database."""
+    """The fixture world at T0, the test's own."""
     url = databases.clone(people_template)
     async with serving(url, tmp_path) as server:
         yield server
@@ -41,8 +54,31 @@ async def api(databases: Databases, people_template: str, tmp_path: Path) -> Asy
 
 
 @pytest.fixture
-async def smart(api: Api) -> AsyncIterator[Smart]:
-    """A public app with a browser in front of it."""
-    app = await registered(api, "public", redirect_uris=(CALLBACK,))
-    yield app
-    await app.http.aclose()
+async def register() -> AsyncIterator[Register]:
+    """Call it to register an app; each has an id and a browser of its own."""
+    async with AsyncExitStack() as stack:
+
+        async def make(api: Api, kind: Kind, **more: Any) -> Smart:
+            app = await registered(api, kind, **more)
+            await stack.enter_async_context(app.http)
+            return app
+
+        yield make
+
+
+@pytest.fixture
+async def smart(shared: Api, register: Register) -> Smart:
+    """A public app with a browser in front of it, on the shared server."""
+    return await register(shared, "public", redirect_uris=(CALLBACK,))
+
+
+@pytest.fixture
+async def lone(api: Api, register: Register) -> Smart:
+    """The same on a server of the test's own, whose clock may be moved."""
+    return await register(api, "public", redirect_uris=(CALLBACK,))
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> KeyRing:
+    """Somebody else's keys."""
+    return KeyRing(tmp_path / "foreign-keys")

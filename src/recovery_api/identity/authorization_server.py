@@ -73,7 +73,7 @@ class AuthorizationServer:
     async def revoke_client(self, client_id: str) -> None:
         """The API client gets no more tokens, and those that it has count no more. Raises RegistrationRefused."""
         await self.registrations.revoke(client_id)
-        await self.revocations.add(client_id, lifetime=NEVER)
+        await self.revocations.add(client_id, until=NEVER)
 
 
 def authorization_server(

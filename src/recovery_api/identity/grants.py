@@ -126,7 +126,7 @@ class Grants:
             await self._record(TokenRevoked(grant.client_id, grant.id, why))
             await self._ledger.drop("grant", grant.id)
             await self._ledger.drop_of("refresh", grant.id)
-        await self._revocations.add(*(grant.id for grant in grants), lifetime=self._token_life)
+        await self._revocations.add(*(grant.id for grant in grants), until=self._clock() + self._token_life)
 
     async def _of(self, entry: Entry | None, client_id: str) -> Grant:
         grant = await self._records.find(entry.owner) if entry else None

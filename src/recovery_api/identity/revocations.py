@@ -37,10 +37,10 @@ class Revocations:
                     await self._ask()
         return not self._marks.isdisjoint(marks)
 
-    async def add(self, *marks: str, lifetime: int) -> None:
-        """Revoke the marks; returns when that holds in every process. `lifetime`: microseconds that their tokens may last yet."""
+    async def add(self, *marks: str, until: int) -> None:
+        """Revoke the marks; returns when that holds in every process. `until`: the stamp at which the last of their tokens expires."""
         for mark in marks:
-            await self._ledger.add(_KIND, mark, expires=self._clock() + lifetime)
+            await self._ledger.add(_KIND, mark, expires=until)
         self._marks |= set(marks)
         await self._pause(LEASE / MICROSECONDS)
 

@@ -65,13 +65,14 @@ class Sessions:
         `address` is where the attempt comes from. Raises TooManyAttempts.
         """
         name = username.strip().lower()[:256]
-        await self._count(name, address)
+        attempts = [await self._count(owner, most) for owner, most in self._limits(name, address)]
         account = await self._accounts.find(name)
         known = await fits(password, account.password if account else None)
         if account is None or not known or not await self._passes(account, code):
             await self._record(SignIn(name, address, succeeded=False))
             return None
-        await self._ledger.drop_of("attempt", f"account {name}")
+        for attempt in attempts:
+            await self._ledger.drop("attempt", attempt)
         await self._record(SignIn(name, address, succeeded=True, fhir_user=account.fhir_user))
         return await self._opened(account)
 
@@ -116,11 +117,15 @@ class Sessions:
         sealed = account.second_factor
         return sealed is None or await self._second_factor.fits(code, sealed, account.username)
 
-    async def _count(self, name: str, address: str) -> None:
-        """Count the attempt before it is judged, so that many at once are no way around."""
-        for owner, most in ((f"account {name}", MOST_PER_ACCOUNT), (f"address {address}", MOST_PER_ADDRESS)):
-            if len(await self._ledger.entries_of("attempt", owner)) >= most:
-                raise TooManyAttempts
-            await self._ledger.add("attempt", secrets.token_hex(16), owner=owner, expires=self._clock() + WINDOW)
-            if len(await self._ledger.entries_of("attempt", owner)) > most:
-                raise TooManyAttempts
+    def _limits(self, name: str, address: str) -> tuple[tuple[str, int], ...]:
+        return (f"account {name}", MOST_PER_ACCOUNT), (f"address {address}", MOST_PER_ADDRESS)
+
+    async def _count(self, owner: str, most: int) -> str:
+        """Count an attempt before it is judged, so that many at once are no way around. Raises TooManyAttempts."""
+        attempt = secrets.token_hex(16)
+        if len(await self._ledger.entries_of("attempt", owner)) >= most:
+            raise TooManyAttempts
+        await self._ledger.add("attempt", attempt, owner=owner, expires=self._clock() + WINDOW)
+        if len(await self._ledger.entries_of("attempt", owner)) > most:
+            raise TooManyAttempts
+        return attempt

@@ -110,7 +110,7 @@ class TokenEndpoint:
             grant = await self._grants.find(payload.get("grant", ""))
             if grant is None:
                 await self._record(TokenRevoked(client.client_id, payload["jti"], "revocation"))
-                await self._revocations.add(payload["jti"], lifetime=self._token_ttl * MICROSECONDS)
+                await self._revocations.add(payload["jti"], until=int(payload["exp"]) * MICROSECONDS)
         if grant is not None and grant.client_id == client.client_id:
             await self._grants.end(grant, "revocation")
 
