@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from pyotp import TOTP
+from pyotp.totp import TOTP
 
 from tests.api import Api, serving
 from tests.databases import Databases
@@ -26,8 +26,7 @@ def without_secrets(page: Page) -> str:
 
 async def test_a_wrong_password_and_an_unknown_name_get_the_same_page(smart: Smart) -> None:
     page = Page(await smart.authorize(SCOPE))
-    wrong, unknown = (Page(await smart.sign_in(page, name, "wrong wrong")) for name in ("maya", "nobody-at-all"))
-    wrong, unknown = (Page(await smart.sign_in(page, name, "wrong wrong")) for name in ("maya", "nobody-at-all"))
+    wrong, unknown = [Page(await smart.sign_in(page, name, "wrong wrong")) for name in ("maya", "nobody-at-all")]
     assert wrong.status == unknown.status == 401
     assert without_secrets(wrong) == without_secrets(unknown)
     assert "That did not work" in wrong.text
@@ -50,6 +49,8 @@ async def test_after_ten_attempts_a_name_waits_in_every_process(
                 assert (await app.sign_in(page, username)).status_code == 429
             assert (await first.sign_in(here, "ruth")).status_code == 303
             one.clock.move(seconds=900)
+            first.http.cookies.clear()
+            here = Page(await first.authorize(SCOPE))
             assert (await first.sign_in(here, username)).status_code == (303 if username == "maya" else 401)
     databases.drop(url)
 
@@ -62,8 +63,8 @@ async def test_after_a_hundred_failures_an_address_waits(api: Api, register: Reg
     page = Page(await app.authorize(SCOPE))
     assert (await app.sign_in(page)).status_code == 429
     api.clock.move(seconds=60)
-    for _ in range(3):
-        assert (await app.sign_in(page)).status_code == 303
+    assert (await app.sign_in(page)).status_code == 303
+    assert await ledger.entries_of("attempt", "address 127.0.0.1") == []
 
 
 async def test_a_form_is_worth_nothing_in_another_browser(smart: Smart, register: Register) -> None:
@@ -126,7 +127,8 @@ async def test_an_https_address_makes_everything_https(databases: Databases, peo
         where = f"http://127.0.0.1:{api.http.base_url.port}"
         async with httpx.AsyncClient(base_url=where, event_hooks=api.http.event_hooks) as http:
             said = (await http.get("/fhir/.well-known/smart-configuration")).json()
-            assert all(value.startswith("https://recovery.example.org") for name, value in said.items() if name.endswith(("endpoint", "_uri")))
+            addresses = [value for name, value in said.items() if name.endswith(("endpoint", "_uri"))]
+            assert all(address.startswith("https://recovery.example.org/oauth/") for address in addresses)
             for path in ("/fhir/metadata", "/oauth/jwks.json", "/health/live", "/fhir/Patient/ana"):
                 assert (await http.get(path)).headers["strict-transport-security"].startswith("max-age=31536000")
             cookie = (await http.get("/account")).headers["set-cookie"]
