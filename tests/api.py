@@ -157,6 +157,11 @@ class Api:
         self.http = http
         self.clock = clock
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self.http.base_url.port or 80
+
     def as_(self, caller: Caller | None, *, scopes: str | None = None, lifetime: int = 86_400) -> Client:
         """The caller, with all scopes of their role or just these; None: nobody, without a token."""
         return Client(self.http, None if caller is None else self.token(caller, scopes=scopes, lifetime=lifetime))

@@ -13,6 +13,7 @@ from recovery_api.commands.load import load
 from recovery_api.commands.migrate import migrate
 from recovery_api.commands.openapi import openapi
 from recovery_api.commands.reindex import reindex
+from recovery_api.commands.rekey import rekey
 from recovery_api.commands.serve import serve
 from recovery_api.commands.token import token
 from recovery_api.commands.user import user
@@ -29,7 +30,7 @@ app = Typer(
     rich_markup_mode="markdown",
 )
 
-for command in (demo, serve, migrate, load, token, launch, reindex, openapi, doctor):
+for command in (demo, serve, migrate, load, token, launch, rekey, reindex, openapi, doctor):
     app.command()(command)
 for group in (user, client):
     app.add_typer(group)

@@ -1,7 +1,7 @@
 """What was revoked before its time: no process honours it any more when the revocation is answered.
 
 A process asks for the list when what it knows is older than LEASE, and not at every request. A revocation is therefore answered
-when LEASE has passed since it was written: by then every process has asked again (docs/decisions/0010).
+when LEASE has passed since it was written: by then every process has asked again (docs/decisions/0020).
 """
 
 import asyncio
