@@ -103,8 +103,9 @@ async def test_a_backend_brings_a_public_key_a_role_and_an_organization(shared: 
         with pytest.raises(RegistrationRefused):
             await registrations.add(Registration(**EHR, jwks=None if keys is None else {"keys": keys}))
     for changes in ({"role": None}, {"role": "companion"}, {"organization": None}, {"redirect_uris": (CALLBACK,)}, {"jwks": {"keys": "x"}}):
+        whole: dict[str, Any] = EHR | {"jwks": {"keys": [key]}} | changes
         with pytest.raises(RegistrationRefused):
-            await registrations.add(Registration(**({**EHR, "jwks": {"keys": [key]}} | changes)))
+            await registrations.add(Registration(**whole))
     assert await registrations.add(Registration(**EHR, jwks={"keys": [key]})) is None
     with pytest.raises(RegistrationRefused):
         await registrations.rotate("an-ehr")

@@ -34,14 +34,14 @@ def add(
     """Register an API client. Its id is printed, and its secret, where it has one: once."""
     from uuid_utils import uuid4  # noqa: PLC0415 (commands import what they need when they run: `--help` stays quick)
 
-    from recovery_api.identity.registrations import KINDS, Kind, Registration  # noqa: PLC0415
+    from recovery_api.identity.registrations import KINDS, Registration  # noqa: PLC0415
 
     if kind not in KINDS:
         raise CommandError(f"--kind is not one of {', '.join(KINDS)}: {kind}")
     registration = Registration(
         client_id=str(uuid4()) if client_id is None else client_id,
         name=name,
-        kind=cast("Kind", kind),
+        kind=kind,
         redirect_uris=tuple(redirect_uri or ()),
         launch_uri=launch_uri,
         scope=scope or "",
