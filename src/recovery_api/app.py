@@ -27,6 +27,7 @@ from recovery_api.identity.callers import Callers
 from recovery_api.identity.claims import Claims
 from recovery_api.identity.discovery import oauth_uris
 from recovery_api.identity.endpoints import Endpoints
+from recovery_api.identity.events import Record, unrecorded
 from recovery_api.identity.issuers import Issuers
 from recovery_api.identity.keys import KeyRing, Sealer
 from recovery_api.identity.scopes import ROLE_PREFIX, role_scopes
@@ -99,9 +100,13 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Callable[[], str] = new_id) -> AsyncGenerator[Running]:
-    """Everything put together and checked: raises where definitions, access policy and search parameters do not fit each other,
-    NotMigrated where the database is not ready, ServiceUnavailable where it can't be reached.
+async def running(
+    settings: Settings, *, clock: Callable[[], int] = now, ids: Callable[[], str] = new_id, record: Record = unrecorded
+) -> AsyncGenerator[Running]:
+    """Everything put together and checked; `record` keeps what the authorization server does, before it is answered.
+
+    Raises where definitions, access policy and search parameters do not fit each other, NotMigrated where the database is not
+    ready, ServiceUnavailable where it can't be reached.
     """
     statement = capability.definition()
     served = capability.interactions(statement)
@@ -150,6 +155,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         base=settings.fhir_base,
         token_ttl=settings.token_ttl,
         require_second_factor=settings.require_totp,
+        record=record,
     )
 
     async def employer(practitioner: str) -> str | None:

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from pyotp.totp import TOTP
 
+from recovery_api.fhir.errors import ServiceUnavailable
+from recovery_api.identity.events import Event, SignIn, TokenRefused
 from tests.api import Api, serving
 from tests.databases import Databases
 from tests.oauth.apps import BASE, CALLBACK, PASSWORD, Form, Page, Register, Smart, registered
@@ -225,3 +227,26 @@ def shown_key(page: Page) -> str:
 
 def code(app: Smart, key: str) -> str:
     return TOTP(key).at(app.api.clock() // 1_000_000)
+
+
+async def test_what_happens_is_told_before_it_is_answered(databases: Databases, people_template: str, tmp_path: Path) -> None:
+    url, told = databases.clone(people_template), list[Event]()
+
+    async def record(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, TokenRefused):
+            raise ServiceUnavailable
+
+    async with serving(url, tmp_path, (), record) as api:
+        app = await registered(api, "public", redirect_uris=(CALLBACK,))
+        async with app.http:
+            await app.sign_in(Page(await app.authorize(SCOPE)), "maya", "wrong wrong")
+            said = await app.granted(SCOPE)
+            untold = await app.exchange("random")
+            await app.post("revoke", token=said["access_token"])
+    databases.drop(url)
+    assert (untold.status_code, untold.json()["error"]) == (503, "temporarily_unavailable")
+    assert [type(event).__name__ for event in told] == ["SignIn", "SignIn", "Decision", "TokenIssued", "TokenRefused", "TokenRevoked"]
+    assert [event.succeeded for event in told if isinstance(event, SignIn)] == [False, True]
+    assert PASSWORD not in repr(told)
+    assert said["access_token"] not in repr(told)

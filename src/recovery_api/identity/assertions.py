@@ -47,6 +47,7 @@ class Assertions:
             expires = self._checked(payload, registration.client_id)
         except (BadRequest, ValueError, JOSEError):
             return False
+        await self._ledger.prune()
         once = digest(f"{registration.client_id} {payload['jti']}")
         return await self._ledger.add("assertion", once, owner=registration.client_id, expires=expires + SKEW)
 

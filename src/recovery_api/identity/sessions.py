@@ -65,7 +65,11 @@ class Sessions:
         `address` is where the attempt comes from. Raises TooManyAttempts.
         """
         name = username.strip().lower()[:256]
-        attempts = [await self._count(owner, most) for owner, most in self._limits(name, address)]
+        try:
+            attempts = [await self._count(owner, most) for owner, most in self._limits(name, address)]
+        except TooManyAttempts:
+            await self._record(SignIn(name, address, succeeded=False))
+            raise
         account = await self._accounts.find(name)
         known = await fits(password, account.password if account else None)
         if account is None or not known or not await self._passes(account, code):
