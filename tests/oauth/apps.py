@@ -107,6 +107,10 @@ class Smart:
         content = urlencode([*sent, *given.items()])
         return await self.http.post(form.action, content=content, headers={"content-type": "application/x-www-form-urlencoded"})
 
+    async def choose(self, page: Page, patient: str) -> httpx.Response:
+        """Choose somebody from the list of people."""
+        return await self.submit(page, [form.action for form in page.forms].index("/oauth/patient", 1), patient=patient)
+
     async def follow(self, response: httpx.Response) -> httpx.Response:
         """Where a redirect on this server leads."""
         assert response.status_code == 303, response.text
@@ -121,7 +125,7 @@ class Smart:
         if page.forms[-1].action == "/oauth/sign-in":
             page = Page(await self.follow(await self.sign_in(page, username)))
         if page.forms[0].action == "/oauth/patient":
-            page = Page(await self.submit(page, patient=patient or ""))
+            page = Page(await self.choose(page, patient or ""))
         assert page.forms[-1].action == "/oauth/decision", page.text
         return page
 

@@ -26,7 +26,7 @@ async def test_an_app_is_launched_by_get_and_by_post(smart: Smart, by_post: bool
     page = Page(await smart.authorize(SCOPE, by_post=by_post))
     assert page.status == 200
     page = Page(await smart.follow(await smart.sign_in(page)))
-    page = Page(await smart.submit(page, patient="ana"))
+    page = Page(await smart.choose(page, "ana"))
     answer = smart.answer(await smart.submit(page, decision="allow"))
     assert answer["state"] == smart.state
     assert answer["iss"] == "http://127.0.0.1:8000"

@@ -12,7 +12,7 @@ from recovery_api.fhir.errors import ServiceUnavailable
 from recovery_api.identity.events import Event, SignIn, TokenRefused
 from tests.api import Api, serving
 from tests.databases import Databases
-from tests.oauth.apps import BASE, CALLBACK, PASSWORD, Form, Page, Register, Smart, registered
+from tests.oauth.apps import BASE, CALLBACK, PASSWORD, Page, Register, Smart, registered
 
 SCOPE = "launch/patient user/Patient.rs"
 
@@ -215,7 +215,15 @@ async def test_who_may_open_nobody_is_told_so(api: Api, register: Register) -> N
     app = await register(api, "public", redirect_uris=(CALLBACK,))
     page = Page(await app.follow(await app.sign_in(Page(await app.authorize("launch/patient user/Practitioner.rs")), "kim")))
     assert "No record is open to you" in page.text
-    assert page.forms == [Form("/oauth/patient", page.forms[0].fields)]
+    assert [form.action for form in page.forms] == ["/oauth/patient", "/oauth/decision"]
+    assert app.answer(await app.submit(page, decision="deny"))["error"] == "access_denied"
+
+
+async def test_no_decision_comes_before_a_patient_is_chosen(smart: Smart) -> None:
+    page = Page(await smart.follow(await smart.sign_in(Page(await smart.authorize(SCOPE)))))
+    for patient in ("", "ana"):
+        again = Page(await smart.submit(page, decision="allow", line="Patient", patient=patient))
+        assert again.forms[0].action == "/oauth/patient"
 
 
 def shown_key(page: Page) -> str:

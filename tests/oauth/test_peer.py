@@ -26,7 +26,7 @@ async def test_a_confidential_app_by_authlib(shared: Api, register: Register) ->
         address, _ = client.create_authorization_url("http://127.0.0.1:8000/oauth/authorize", code_verifier=app.verifier, aud=BASE)
         page = Page(await app.http.get(address))
         page = Page(await app.follow(await app.sign_in(page)))
-        page = Page(await app.submit(page, patient="ana"))
+        page = Page(await app.choose(page, "ana"))
         back = (await app.submit(page, decision="allow")).headers["location"]
         token = await client.fetch_token(TOKEN_URL, authorization_response=back, code_verifier=app.verifier)
         assert (token["patient"], (await client.get(f"{BASE}/Patient/ana")).status_code) == ("ana", 200)

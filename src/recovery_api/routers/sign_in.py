@@ -23,7 +23,7 @@ from recovery_api.identity.sessions import Session, TooManyAttempts
 from recovery_api.interactions.target import pairs
 from recovery_api.routers.browser import Browser, Carried
 from recovery_api.routers.oauth import form
-from recovery_api.routers.patients import Patients
+from recovery_api.routers.patients import Patient, Patients
 
 ACCOUNT = "/account"
 FAILED = "That did not work. Check the username, the password and, if you use one, the one-time code."
@@ -105,8 +105,11 @@ class Pages:
             granted = without(granted, "offline_access")
         if one(fields, "decision") != "allow" or (offered.resources and not granted.resources):
             return browser.redirect(await endpoint.deny(asked.request, asked.account))
-        patient = carried.patient or endpoint.patient(asked.request, asked.account)
-        return browser.redirect(await endpoint.approve(asked.request, asked.session, asked.account, granted, patient))
+        patient = await self._patient(carried, asked)
+        if patient is None and needs_patient(offered):
+            return await self._choose(browser, carried, asked, "")
+        id_ = patient.id if patient else None
+        return browser.redirect(await endpoint.approve(asked.request, asked.session, asked.account, granted, id_))
 
     async def present(self, browser: Browser) -> tuple[Session | None, Account | None]:
         """Who is signed in."""
@@ -156,16 +159,10 @@ class Pages:
 
     async def _next(self, browser: Browser, carried: Carried, asked: Asked) -> Response:
         """The page to choose a patient where one is needed, else the one to decide."""
-        endpoint = self.server.authorization
-        offered = endpoint.offered(asked.request, asked.client, asked.account)
-        id_ = carried.patient or endpoint.patient(asked.request, asked.account)
-        if id_ is None and needs_patient(offered):
+        offered = self.server.authorization.offered(asked.request, asked.client, asked.account)
+        found = await self._patient(carried, asked)
+        if found is None and needs_patient(offered):
             return await self._choose(browser, carried, asked, "")
-        found = await self._patients.find(asked.account, id_) if id_ else None
-        launch = asked.request.launch
-        hidden = launch and launch.encounter and not await self._patients.may_read(asked.account, "Encounter", launch.encounter)
-        if (id_ and found is None) or hidden:
-            raise endpoint.refused(asked.request, OAuthError("access_denied", "The person may not open this patient."))
         values = {
             "app": asked.request.client_name,
             "username": asked.account.username,
@@ -174,6 +171,16 @@ class Pages:
             **{word: word in offered.others for word in ("openid", "offline_access", "online_access")},
         }
         return browser.page("decision", values, carried=carried, to=[asked.request.redirect_uri])
+
+    async def _patient(self, carried: Carried, asked: Asked) -> Patient | None:
+        """The patient that was chosen or is known; None where there is none yet. Raises Refused where the person may not open them."""
+        endpoint, launch = self.server.authorization, asked.request.launch
+        id_ = carried.patient or endpoint.patient(asked.request, asked.account)
+        found = await self._patients.find(asked.account, id_) if id_ else None
+        hidden = launch and launch.encounter and not await self._patients.may_read(asked.account, "Encounter", launch.encounter)
+        if (id_ and found is None) or hidden:
+            raise endpoint.refused(asked.request, OAuthError("access_denied", "The person may not open this patient."))
+        return found
 
     async def _choose(self, browser: Browser, carried: Carried, asked: Asked, words: str) -> Response:
         found = await self._patients.search(asked.account, words)
