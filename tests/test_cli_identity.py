@@ -99,3 +99,11 @@ def test_a_launch_value_is_all_that_is_printed(program: Program) -> None:
     assert "ana" not in value
     for changed in (("--client-id", "nobody"), ("--fhir-user", "maya"), ("--encounter", "Patient/ana")):
         refused(program, *asked, *changed)
+
+
+def test_new_keys_sign_and_old_ones_stay(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    for generation in (2, 3):
+        lines = said(program, "rekey").splitlines()
+        assert [line.partition(":")[0] for line in lines] == [f"{algorithm}, generation {generation}" for algorithm in ("ES256", "RS256")]
+    assert {path.name for path in (tmp_path / "var" / "keys").iterdir()} >= {"es256-1.jwk", "es256-3.jwk", "rs256-1.jwk", "rs256-3.jwk"}
