@@ -29,6 +29,7 @@ serve: .venv/.runtime ## the server, as the environment's RECOVERY_ settings say
 	@$(BIN)/recovery-api serve $(PORT_OPTION) $(ARGS)
 
 test: .venv/.dev ## the whole suite, on SQLite and on a PostgreSQL that it starts itself (WORKERS=, ARGS=)
+	@scripts/chromium.sh
 	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
 
 test-system-postgresql: .venv/.dev ## the tests that use PostgreSQL, on the machine's own

@@ -17,6 +17,7 @@ from recovery_api.commands.grants import all_scopes
 from recovery_api.demo.timeline import T0
 from recovery_api.fhir.instants import EPOCH
 from recovery_api.fhir.json import JsonObject, dump, parse
+from recovery_api.identity.events import Record
 from recovery_api.interactions.load import load_all
 from recovery_api.settings import load as load_settings
 from tests.callers import Caller
@@ -157,6 +158,11 @@ class Api:
         self.http = http
         self.clock = clock
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self.http.base_url.port or 80
+
     def as_(self, caller: Caller | None, *, scopes: str | None = None, lifetime: int = 86_400) -> Client:
         """The caller, with all scopes of their role or just these; None: nobody, without a token."""
         return Client(self.http, None if caller is None else self.token(caller, scopes=scopes, lifetime=lifetime))
@@ -177,12 +183,16 @@ class Api:
 
 
 @asynccontextmanager
-async def serving(database_url: str, folder: Path, resources: Iterable[JsonObject] = (), **environment: str) -> AsyncGenerator[Api]:
-    """A server over a migrated database that then holds these resources; `environment` are settings without their prefix."""
+async def serving(
+    database_url: str, folder: Path, resources: Iterable[JsonObject] = (), record: Record | None = None, **environment: str
+) -> AsyncGenerator[Api]:
+    """A server over a migrated database that then holds these resources; `environment` are settings without their prefix, `record`
+    is told what the authorization server does.
+    """
     clock = Clock()
     given = {"DATABASE_URL": database_url, "DATA_DIR": str(folder), **environment}
     settings = load_settings({f"RECOVERY_{name}": value for name, value in given.items()}, folder / "no.env")
-    async with running(settings, clock=clock, ids=Ids()) as server:
+    async with running(settings, clock=clock, ids=Ids(), record=record) as server:
         config = uvicorn.Config(
             application(server), host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False, date_header=False
         )

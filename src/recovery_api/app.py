@@ -24,25 +24,37 @@ from recovery_api.fhir.search.query import SearchContext
 from recovery_api.fhir.search.terminology import CompiledTerminology
 from recovery_api.fhir.shipped import PUBLISHED
 from recovery_api.fhir.shipped import shipped as definitions_of
-from recovery_api.identity.actor import ROLES
+from recovery_api.identity.accounts import Account
+from recovery_api.identity.actor import ROLES, Actor
+from recovery_api.identity.authorization_server import AuthorizationServer, authorization_server
 from recovery_api.identity.callers import Callers
+from recovery_api.identity.claims import Claims
+from recovery_api.identity.discovery import oauth_uris
 from recovery_api.identity.endpoints import Endpoints
+from recovery_api.identity.events import Event, Record
 from recovery_api.identity.issuers import Issuers
 from recovery_api.identity.keys import KeyRing, Sealer
-from recovery_api.identity.scopes import role_scopes
+from recovery_api.identity.scopes import ROLE_PREFIX, role_scopes
 from recovery_api.identity.tokens import Tokens
+from recovery_api.interactions import audited
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.target import pairs
-from recovery_api.policy import matrix
+from recovery_api.policy import audit_identity, matrix
 from recovery_api.policy.facets import facets
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.writes import RULES
+from recovery_api.routers.account import account
 from recovery_api.routers.application import Application
 from recovery_api.routers.asgi import App, Receive, Scope, Send
 from recovery_api.routers.documentation import documentation
 from recovery_api.routers.fhir import FhirEndpoint
 from recovery_api.routers.health import health
+from recovery_api.routers.https import Https
+from recovery_api.routers.oauth import oauth
 from recovery_api.routers.observed import Observed
+from recovery_api.routers.patients import Patients
+from recovery_api.routers.sign_in import sign_in
+from recovery_api.routers.smart import discovery
 from recovery_api.settings import Settings, load
 from recovery_api.store import readiness
 from recovery_api.store.audit import AuditLog
@@ -76,7 +88,14 @@ class Running:
     callers: Callers
     tokens: Tokens
     keys: KeyRing
+    authorization: AuthorizationServer
     metrics: Metrics = field(default_factory=Metrics)
+
+    async def caller(self, account: Account) -> Actor:
+        """The caller that somebody is who signed in here, to choose a patient."""
+        now, scope = self.server.clock(), f"{ROLE_PREFIX}{account.role} user/Patient.rs user/Encounter.r"
+        claims = Claims(self.authorization.issuer, account.fhir_user, self.server.new_id(), now, now, scope, account.fhir_user)
+        return await self.callers.of(claims._replace(organization=account.organization, patient=account.patient))
 
     async def checks(self) -> Mapping[str, str]:
         """What each part of the server says of itself: "ok", a number, or what is wrong in a word."""
@@ -90,9 +109,14 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Callable[[], str] = new_id) -> AsyncGenerator[Running]:
-    """Everything put together and checked: raises where definitions, access policy and search parameters do not fit each other,
-    NotMigrated where the database is not ready, ServiceUnavailable where it can't be reached.
+async def running(
+    settings: Settings, *, clock: Callable[[], int] = now, ids: Callable[[], str] = new_id, record: Record | None = None
+) -> AsyncGenerator[Running]:
+    """Everything put together and checked; `record` keeps what the authorization server does, before it is answered: without one,
+    the audit does.
+
+    Raises where definitions, access policy and search parameters do not fit each other, NotMigrated where the database is not
+    ready, ServiceUnavailable where it can't be reached.
     """
     statement = capability.definition()
     served = capability.interactions(statement)
@@ -101,7 +125,8 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
     search = SearchContext(table, CompiledTerminology(definitions()), settings.fhir_base, settings.time_zone, clock)
     extract = Extractor(table, settings.fhir_base, settings.time_zone)
     ring = KeyRing(settings.data_dir / "keys")
-    trusted = Issuers(settings.trusted_issuers, Endpoints(settings.allowed_private_endpoints), clock, lambda role: all_scopes(policy, role))
+    endpoints = Endpoints(settings.allowed_private_endpoints)
+    trusted = Issuers(settings.trusted_issuers, endpoints, clock, lambda role: all_scopes(policy, role))
     tokens = Tokens(ring, settings.public_url, clock, trusted)
     readiness.check_file(settings.database_url)
     store = await Store.open(settings.database_url, table, clock)
@@ -115,6 +140,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         return match(expression, view, Resources(table, (), shows_all=True))
 
     audit = AuditLog(store, ring.secret("audit-anchors"), ids, clock)
+    told = capability.capability(statement, table, settings.fhir_base, capability.operations(), oauth_uris(settings.public_url))
     server = Server(
         store=store,
         audit=audit,
@@ -129,11 +155,25 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
         base=settings.fhir_base,
         zone=settings.time_zone,
         emergency_access_ttl=settings.emergency_access_ttl,
-        published={
-            "metadata": dump(capability.capability(statement, table, settings.fhir_base, capability.operations())),
-            **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)},
-        },
+        published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,
+    )
+
+    async def recorded(event: Event) -> None:
+        await audited.record(server, [audit_identity.told(event)])
+
+    authorization = authorization_server(
+        store.ledger,
+        ring,
+        tokens,
+        endpoints,
+        clock,
+        policy.granted,
+        issuer=settings.public_url,
+        base=settings.fhir_base,
+        token_ttl=settings.token_ttl,
+        require_second_factor=settings.require_totp,
+        record=record or recorded,
     )
 
     async def employer(practitioner: str) -> str | None:
@@ -141,7 +181,8 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now, ids: Ca
 
     try:
         await readiness.check_revision(store)
-        yield Running(server, Callers(tokens.verify, settings.fhir_base, clock, employer), tokens, ring)
+        callers = Callers(tokens.verify, settings.fhir_base, clock, employer, authorization.revocations.include)
+        yield Running(server, callers, tokens, ring, authorization)
     finally:
         await audit.close()
         await store.close()
@@ -165,9 +206,14 @@ def application(running: Running, log: AccessLog | None = None) -> App:
     """The ASGI application: the FHIR base, and what stands beside it; with a log, each request is a line in it."""
     rest = FastAPI(title="Recovery API", openapi_url=None, docs_url=None, redoc_url=None)
     rest.include_router(health(running.checks, running.metrics))
-    server = running.server
+    server, authorization = running.server, running.authorization
     rest.include_router(documentation(lambda: dump(described(server.base, server.search.table))))
-    return Observed(Application(FhirEndpoint(running.server, running.callers.actor), rest), running.metrics, log)
+    patients = Patients(server, running.caller)
+    for router in (discovery(authorization.issuer), oauth(authorization), sign_in(authorization, patients)):
+        rest.include_router(router)
+    rest.include_router(account(authorization, patients, server.base))
+    whole = Application(FhirEndpoint(running.server, running.callers.actor), rest)
+    return Observed(Https(whole) if authorization.issuer.startswith("https:") else whole, running.metrics, log)
 
 
 class Worker:

@@ -6,14 +6,18 @@ from typing import Annotated
 from typer import Abort, Exit, Option, Typer, TyperException, echo
 
 from recovery_api.commands.audit import audit
+from recovery_api.commands.client import client
 from recovery_api.commands.demo import demo
 from recovery_api.commands.doctor import doctor
+from recovery_api.commands.launch import launch
 from recovery_api.commands.load import load
 from recovery_api.commands.migrate import migrate
 from recovery_api.commands.openapi import openapi
 from recovery_api.commands.reindex import reindex
+from recovery_api.commands.rekey import rekey
 from recovery_api.commands.serve import serve
 from recovery_api.commands.token import token
+from recovery_api.commands.user import user
 from recovery_api.commands.worker import worker
 from recovery_api.settings import SettingsError
 
@@ -28,9 +32,10 @@ app = Typer(
     rich_markup_mode="markdown",
 )
 
-for command in (demo, serve, worker, migrate, load, token, reindex, openapi, doctor):
+for command in (demo, serve, worker, migrate, load, token, launch, rekey, reindex, openapi, doctor):
     app.command()(command)
-app.add_typer(audit)
+for group in (user, client, audit):
+    app.add_typer(group)
 
 
 def _print_version(asked: bool) -> None:

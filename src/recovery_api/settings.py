@@ -48,6 +48,7 @@ class Settings:
     embedded_worker: bool
     time_zone: ZoneInfo
     token_ttl: int
+    require_totp: bool
     notice_file: str | None
     """The wording of the redisclosure notice; None: the one that is built in."""
     emergency_access_ttl: int
@@ -249,7 +250,10 @@ SETTINGS = (
         "EMBEDDED_WORKER", "true", _boolean, "Whether `serve` does background work itself; `false` where `worker` processes run.",
     ),
     Setting("TIME_ZONE", "UTC", _zone, "The agency's zone (IANA name): what a date without a time means."),
-    Setting("TOKEN_TTL", "900", _seconds(86_400), "Seconds that an access token lasts, at most a day."),
+    Setting(
+        "TOKEN_TTL", "900", _seconds(86_400), "Seconds that an access token lasts: at most a day, 900 for staff, 300 for systems."
+    ),
+    Setting("REQUIRE_TOTP", "false", _boolean, "Whether staff need a second factor: one-time codes of an authenticator."),
     Setting(
         "NOTICE_FILE", None, _wording, "A text file with the wording of the redisclosure notice (42 CFR 2.32), read at start; without it, "
         "the regulation's long statement.",

@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[2]
 LONGEST_FILE = 400
 OUTLAWED = re.compile(r"(?:^|_)(?:utils?|helpers?|manager|common|service)(?:_|$)")
 LATER = re.compile(r"pytest\.(?:mark\.)?(?:skip|xfail)|\b(?:TODO|FIXME|XXX)\b")
-REGISTRY = re.compile(r"--(?:extra-)?index-url|--find-links|\b(?:pypi|pythonhosted|npmjs|yarnpkg)\.(?:org|com)\b|\bregistry\.[\w-]+\.\w+")
+REGISTRY = re.compile(
+    r"--(?:extra-)?index-url|--find-links|\b(?:pypi|pythonhosted|npmjs|yarnpkg)\.(?:org|com)\b"
+    r"|(?<!fhir-)\bregistry\.[\w-]+\.\w+"
+)
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -13,8 +13,9 @@ from jose import jwk, jws
 from recovery_api.fhir.errors import Unauthorized
 from recovery_api.identity.actor import Actor, actor
 from recovery_api.identity.endpoints import Endpoints
-from recovery_api.identity.issuers import PAUSE, SHORTEST_KEPT, USUALLY_KEPT, Issuers
+from recovery_api.identity.issuers import Issuers
 from recovery_api.identity.keys import KeyRing
+from recovery_api.identity.published_keys import PAUSE, SHORTEST_KEPT, USUALLY_KEPT
 from recovery_api.identity.tokens import TYPE, Tokens
 from recovery_api.settings import TrustedIssuer
 from tests.identity.conftest import BASE, PUBLIC_URL, T0, Clock

@@ -8,6 +8,7 @@ from recovery_api.commands.failure import CommandError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
     from pathlib import Path
 
     from recovery_api.app import Running
@@ -79,6 +80,7 @@ def _forget(settings: "Settings", marker: "Marker") -> None:
 async def _demo(settings: "Settings", marker: "Marker", listener: "socket.socket") -> None:
     from recovery_api.app import background, running  # noqa: PLC0415
     from recovery_api.commands.listening import listen  # noqa: PLC0415
+    from recovery_api.demo.accounts import open_accounts  # noqa: PLC0415
     from recovery_api.store import readiness  # noqa: PLC0415
 
     async with running(settings) as server, background(server, settings):
@@ -86,7 +88,8 @@ async def _demo(settings: "Settings", marker: "Marker", listener: "socket.socket
             raise CommandError("The database holds something else than the demo world: RECOVERY_DATA_DIR names another place for it.")
         if not marker.complete:
             await _seed(server, marker)
-        _tell(server, settings, marker.folder / "tokens.env")
+        people = await open_accounts(server.authorization.accounts)
+        _tell(server, settings, marker.folder / "tokens.env", people)
         await listen(server, listener, None)
 
 
@@ -111,11 +114,12 @@ async def _seed(server: "Running", marker: "Marker") -> None:
     marker.write(moment, complete=True)
 
 
-def _tell(server: "Running", settings: "Settings", path: "Path") -> None:
+def _tell(server: "Running", settings: "Settings", path: "Path", people: "Sequence[str]") -> None:
     """Print the sign-ins, and write their tokens to the file, which its owner alone may read."""
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from recovery_api.demo.accounts import PASSWORD  # noqa: PLC0415
     from recovery_api.demo.sign_ins import SIGN_INS  # noqa: PLC0415
 
     lines = {each.name: f"export {each.variable}={server.tokens.mint(each.claims, LIFETIME)}" for each in SIGN_INS}
@@ -131,6 +135,7 @@ def _tell(server: "Running", settings: "Settings", path: "Path") -> None:
     for name in SHOWN:
         echo(lines[name])
     echo(f"\nAll of them, for a day:  source {_near(path)}")
+    echo(f"At {settings.public_url}/account: {', '.join(people)} sign in with the password {PASSWORD}")
     echo(f"Serving on {settings.public_url} until Ctrl-C.")
 
 

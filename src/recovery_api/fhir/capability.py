@@ -1,6 +1,7 @@
 """The CapabilityStatement that `/metadata` serves, put together from `definitions/` (https://hl7.org/fhir/R4/capabilitystatement.html)."""
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 from recovery_api.fhir.descriptions import parameter_words
@@ -34,9 +35,24 @@ def interactions(statement: JsonObject) -> dict[str, frozenset[str]]:
     return {entry["type"]: frozenset(one["code"] for one in entry["interaction"]) for entry in resources}
 
 
-def capability(statement: JsonObject, table: ParameterTable, base: str, operations: Sequence[JsonObject]) -> JsonObject:
-    """The statement as this server at `base` serves it: with every search parameter, include and operation."""
-    rest = statement["rest"][0]
+OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+
+def capability(
+    statement: JsonObject,
+    table: ParameterTable,
+    base: str,
+    operations: Sequence[JsonObject],
+    oauth_uris: Mapping[str, str] = MappingProxyType({}),
+) -> JsonObject:
+    """The statement as this server at `base` serves it: with every search parameter, include and operation.
+
+    `oauth_uris` are the addresses of the authorization server by SMART's names for them (authorize, token, …).
+    """
+    rest: JsonObject = statement["rest"][0]
+    if oauth_uris:
+        told = [{"url": name, "valueUri": address} for name, address in oauth_uris.items()]
+        rest = {**rest, "security": {"extension": [{"url": OAUTH_URIS, "extension": told}], **rest["security"]}}
     by_type: dict[str, list[JsonObject]] = {}
     everywhere: list[JsonObject] = []
     for operation in operations:

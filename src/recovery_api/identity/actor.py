@@ -55,6 +55,8 @@ class Actor:
     medical_personnel: bool
     jti: str
     expires: int
+    grant: str | None = None
+    """What the token was issued under; None for a token of no grant."""
 
     def allows(self, type_: str, letter: str) -> tuple[Condition, ...]:
         """On what conditions (one of them must be met) the token's scopes open a letter of cruds on a type; none: not at all.
@@ -99,6 +101,7 @@ def actor(claims: Claims, base: str) -> Actor:
         medical_personnel=claims.medical_personnel,
         jti=claims.jti,
         expires=claims.expires,
+        grant=claims.grant,
     )
 
 

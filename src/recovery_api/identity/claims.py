@@ -34,6 +34,7 @@ class Claims(NamedTuple):
     patient: str | None = None
     purpose_of_use: str | None = None
     medical_personnel: bool = False
+    grant: str | None = None
 
 
 def read(payload: JsonObject, now: int) -> Claims:
@@ -41,10 +42,10 @@ def read(payload: JsonObject, now: int) -> Claims:
 
     Raises ClaimRefused.
     """
-    issued, expires = _time(payload, "iat"), _time(payload, "exp")
+    issued, expires = time(payload, "iat"), time(payload, "exp")
     if expires <= now:
         raise ClaimRefused("exp: the token has expired")
-    if issued > now + SKEW or ("nbf" in payload and _time(payload, "nbf") > now + SKEW):
+    if issued > now + SKEW or ("nbf" in payload and time(payload, "nbf") > now + SKEW):
         raise ClaimRefused("iat, nbf: the token is not valid yet")
     medical_personnel = payload.get("medical_personnel", False)
     if not isinstance(medical_personnel, bool):
@@ -53,18 +54,19 @@ def read(payload: JsonObject, now: int) -> Claims:
     if purpose is not None and not _PURPOSE.fullmatch(purpose):
         raise ClaimRefused("purpose_of_use is not a code")
     return Claims(
-        issuer=_text(payload, "iss"),
-        subject=_text(payload, "sub"),
-        jti=_text(payload, "jti"),
+        issuer=text(payload, "iss"),
+        subject=text(payload, "sub"),
+        jti=text(payload, "jti"),
         issued=issued,
         expires=expires,
-        scope=_text(payload, "scope", longest=1 << 16),
+        scope=text(payload, "scope", longest=1 << 16),
         fhir_user=_optional(payload, "fhirUser"),
         organization=_optional(payload, "organization"),
         client_id=_optional(payload, "client_id"),
         patient=_optional(payload, "patient"),
         purpose_of_use=purpose,
         medical_personnel=medical_personnel,
+        grant=_optional(payload, "grant"),
     )
 
 
@@ -75,7 +77,8 @@ def names_audience(payload: JsonObject, audience: str, *, alone: bool) -> bool:
     return audience in audiences and not (alone and len(audiences) > 1)
 
 
-def _text(payload: JsonObject, name: str, longest: int = _LONGEST) -> str:
+def text(payload: JsonObject, name: str, longest: int = _LONGEST) -> str:
+    """A claim that is a text. Raises ClaimRefused."""
     value = payload.get(name)
     if not isinstance(value, str) or not value.strip() or len(value) > longest:
         raise ClaimRefused(f"{name} is not a text, or missing")
@@ -83,10 +86,11 @@ def _text(payload: JsonObject, name: str, longest: int = _LONGEST) -> str:
 
 
 def _optional(payload: JsonObject, name: str) -> str | None:
-    return _text(payload, name) if payload.get(name) is not None else None
+    return text(payload, name) if payload.get(name) is not None else None
 
 
-def _time(payload: JsonObject, name: str) -> int:
+def time(payload: JsonObject, name: str) -> int:
+    """A claim that is a date, in microseconds since the epoch. Raises ClaimRefused."""
     value = payload.get(name)
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value < _LATEST:
         raise ClaimRefused(f"{name} is not a date in seconds, or missing")

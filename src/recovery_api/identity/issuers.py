@@ -1,24 +1,15 @@
 """External OpenID providers whose tokens are taken: their keys by JWKS, their claims in our words."""
 
-import asyncio
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast
 
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.identity.actor import ROLES
-from recovery_api.identity.claims import MICROSECONDS, ClaimRefused
+from recovery_api.identity.claims import ClaimRefused
 from recovery_api.identity.endpoints import EndpointRefused, Endpoints
-from recovery_api.identity.keys import VerificationKey, verification_keys
+from recovery_api.identity.keys import VerificationKey
+from recovery_api.identity.published_keys import PublishedKeys
 from recovery_api.identity.scopes import ROLE_PREFIX, Scopes
-
-USUALLY_KEPT, SHORTEST_KEPT, LONGEST_KEPT = 3600, 60, 86_400
-"""Seconds that keys are kept: where their sender does not say, at least, and at most."""
-
-PAUSE = 30
-"""Seconds between two fetches for the same issuer that were not due: an unknown `kid`, or a fetch that failed."""
-
-_logger = logging.getLogger(__name__)
 
 
 class Trusted(Protocol):
@@ -44,23 +35,12 @@ class Issuer:
         self.audience = trusted.audience
         self._trusted = trusted
         self._endpoints = endpoints
-        self._clock = clock
         self._scopes_of = scopes_of
-        self._keys: tuple[VerificationKey, ...] = ()
-        self._due = 0
-        self._next = 0
-        self._fetching = asyncio.Lock()
+        self._keys = PublishedKeys(endpoints, clock, self._address)
 
     async def key(self, kid: str | None, algorithm: str) -> VerificationKey | None:
         """The issuer's key of that name and algorithm; without a name, its only one of the algorithm. None: it has none now."""
-        found = self._find(kid, algorithm)
-        if found is not None and self._clock() < self._due:
-            return found
-        async with self._fetching:
-            now = self._clock()
-            if now >= self._next and (now >= self._due or self._find(kid, algorithm) is None):
-                await self._fetch(now)
-        return self._find(kid, algorithm) if self._clock() < self._due else None
+        return await self._keys.find(kid, algorithm)
 
     def mapped(self, payload: JsonObject) -> JsonObject:
         """The payload in our words: fhirUser and organization from the claims that the setting names, one role from theirs.
@@ -79,22 +59,9 @@ class Issuer:
         ours = {name: payload.get(names.get(name, name)) for name in ("fhirUser", "organization")}
         return payload | ours | {"scope": scope}
 
-    def _find(self, kid: str | None, algorithm: str) -> VerificationKey | None:
-        fitting = [key for key in self._keys if key.algorithm == algorithm and kid in {None, key.kid}]
-        return fitting[0] if len(fitting) == 1 else None
-
-    async def _fetch(self, now: int) -> None:
-        self._next = now + PAUSE * MICROSECONDS
-        try:
-            fetched = await self._endpoints.fetch(self._trusted.jwks_uri or await self._discovered())
-            self._keys = verification_keys(fetched.value)
-        except (EndpointRefused, ValueError) as error:
-            _logger.warning("The keys of a trusted issuer can't be had: %s", error)
-            return
-        kept = USUALLY_KEPT if fetched.max_age is None else fetched.max_age
-        self._due = now + min(max(kept, SHORTEST_KEPT), LONGEST_KEPT) * MICROSECONDS
-
-    async def _discovered(self) -> str:
+    async def _address(self) -> str:
+        if self._trusted.jwks_uri is not None:
+            return self._trusted.jwks_uri
         address = f"{self._trusted.issuer.rstrip('/')}/.well-known/openid-configuration"
         found = (await self._endpoints.fetch(address)).value
         if found.get("issuer") != self._trusted.issuer or not isinstance(found.get("jwks_uri"), str):

@@ -14,7 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
@@ -30,7 +30,12 @@ PUBLIC_MEMBERS = ("kty", "kid", "alg", "use", "crv", "x", "y", "n", "e")
 MOST_KEYS = 100
 SHORTEST_RSA = 2048
 
-_ALGORITHMS = {("RSA", ""): "RS256", ("EC", "P-256"): "ES256", ("EC", "P-384"): "ES384"}
+Algorithms: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
+"""By kind of key and curve, the algorithms that it may be for; the first, where the key does not say."""
+ISSUER_ALGORITHMS: Algorithms = {("RSA", ""): ("RS256",), ("EC", "P-256"): ("ES256",), ("EC", "P-384"): ("ES384",)}
+CLIENT_ALGORITHMS: Algorithms = ISSUER_ALGORITHMS | {("RSA", ""): ("RS384", "RS256")}
+"""SMART's asymmetric client authentication: RS384 and ES384."""
+
 _THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 
 _GENERATORS: Mapping[str, Callable[[], ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey]] = {
@@ -72,6 +77,7 @@ class KeyRing:
 
     def signing(self, algorithm: str = "ES256") -> SigningKey:
         """The newest key of the algorithm (ES256 or RS256), made now if there is none."""
+        self._read_again()
         return self._newest(algorithm) or self._made(algorithm, 1)
 
     def rotate(self, algorithm: str = "ES256") -> SigningKey:
@@ -80,12 +86,13 @@ class KeyRing:
 
     def find(self, kid: str) -> VerificationKey | None:
         """The key that verifies what `kid` signed. One that another process has made since is found too."""
-        if kid not in self._verifying and self.folder.stat().st_mtime_ns != self._changed:
-            self._read()
+        if kid not in self._verifying:
+            self._read_again()
         return self._verifying.get(kid)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public keys as a JWK Set (RFC 7517, section 5), newest first."""
+        self._read_again()
         return {"keys": [dict(key.public) for key in self._signing]}
 
     def secret(self, name: str) -> bytes:
@@ -102,6 +109,11 @@ class KeyRing:
         _keep(self.folder / f"{algorithm.lower()}-{generation}.jwk", json.dumps(_generated(algorithm)).encode())
         self._read()
         return next(key for key in self._signing if key.algorithm == algorithm)
+
+    def _read_again(self) -> None:
+        """Read the folder where another process has changed it."""
+        if self.folder.stat().st_mtime_ns != self._changed:
+            self._read()
 
     def _read(self) -> None:
         self._changed = self.folder.stat().st_mtime_ns
@@ -133,15 +145,15 @@ class Sealer:
             return None
 
 
-def verification_keys(jwks: JsonObject) -> tuple[VerificationKey, ...]:
-    """The keys of somebody's JWK Set that we verify with: RS256 (2,048 bits or more), ES256 and ES384, meant for signatures.
+def verification_keys(jwks: JsonObject, algorithms: Algorithms = ISSUER_ALGORITHMS) -> tuple[VerificationKey, ...]:
+    """The keys of somebody's JWK Set that we verify with: RSA of 2,048 bits or more and EC, for these algorithms, meant for signatures.
 
     Others, secrets among them, are passed over. Raises ValueError where there is no list of keys.
     """
     entries = jwks.get("keys")
     if not isinstance(entries, list) or len(cast(list[object], entries)) > MOST_KEYS:
         raise ValueError("no list of keys")
-    return tuple(key for entry in cast(list[object], entries) if (key := _verification_key(entry)))
+    return tuple(key for entry in cast(list[object], entries) if (key := _verification_key(entry, algorithms)))
 
 
 def thumbprint(key: Mapping[str, str]) -> str:
@@ -151,14 +163,15 @@ def thumbprint(key: Mapping[str, str]) -> str:
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _verification_key(entry: object) -> VerificationKey | None:
+def _verification_key(entry: object, algorithms: Algorithms) -> VerificationKey | None:
     if not isinstance(entry, dict):
         return None
     public = {name: value for name, value in cast(JsonObject, entry).items() if name in PUBLIC_MEMBERS and isinstance(value, str)}
-    algorithm = _ALGORITHMS.get((public.get("kty", ""), public.get("crv", "")))
-    if algorithm is None or public.get("alg", algorithm) != algorithm or public.get("use", "sig") != "sig":
+    known = algorithms.get((public.get("kty", ""), public.get("crv", "")), ())
+    algorithm = public.get("alg", known[0] if known else "")
+    if algorithm not in known or public.get("use", "sig") != "sig":
         return None
-    if algorithm == "RS256" and _bits(public.get("n", "")) < SHORTEST_RSA:
+    if public["kty"] == "RSA" and _bits(public.get("n", "")) < SHORTEST_RSA:
         return None
     try:
         key = jwk.construct(public, algorithm)

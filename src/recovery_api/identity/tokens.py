@@ -31,7 +31,9 @@ _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
 _logger = logging.getLogger(__name__)
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
+    """What counts of a JWS header (RFC 7515, section 4)."""
+
     kid: str | None
     algorithm: str
     type: str
@@ -55,13 +57,20 @@ class Tokens:
         own = {"iss": self._issuer, "aud": self._audience, "iat": now, "exp": now + lifetime, "jti": str(uuid7())}
         return jws.sign(own | dict(claims), key.key, headers={"kid": key.kid, "typ": TYPE}, algorithm=key.algorithm)
 
+    def mint_id_token(self, claims: Mapping[str, Json], lifetime: int) -> str:
+        """An id token (OpenID Connect Core, section 2) for these claims, signed with RS256. iss, iat and exp are set."""
+        key = self._ring.signing("RS256")
+        now = self._clock() // MICROSECONDS
+        own = {"iss": self._issuer, "iat": now, "exp": now + lifetime}
+        return jws.sign(own | dict(claims), key.key, headers={"kid": key.kid}, algorithm=key.algorithm)
+
     async def verify(self, token: str) -> Claims:
         """The claims of a token that was meant for us, is signed by whom it says, and is valid now.
 
         Raises Unauthorized, which is the same whatever was wrong.
         """
         try:
-            header, payload = _opened(token)
+            header, payload = opened(token)
             if payload.get("iss") == self._issuer:
                 return self._own(token, header, payload)
             return await self._external(token, header, payload)
@@ -69,7 +78,7 @@ class Tokens:
             _logger.debug("A token was refused: %s", refusal)
             raise Unauthorized from None
 
-    def _own(self, token: str, header: _Header, payload: JsonObject) -> Claims:
+    def _own(self, token: str, header: Header, payload: JsonObject) -> Claims:
         key = self._ring.find(header.kid) if header.kid else None
         if key is None or header.algorithm != key.algorithm or header.type != TYPE:
             raise ClaimRefused("kid, alg, typ: no key of ours signs so")
@@ -78,7 +87,7 @@ class Tokens:
             raise ClaimRefused("aud is not this server")
         return read_claims.read(payload, self._clock())
 
-    async def _external(self, token: str, header: _Header, payload: JsonObject) -> Claims:
+    async def _external(self, token: str, header: Header, payload: JsonObject) -> Claims:
         issuer = self._issuers.find(payload.get("iss")) if self._issuers else None
         key = await issuer.key(header.kid, header.algorithm) if issuer else None
         if issuer is None or key is None:
@@ -89,7 +98,8 @@ class Tokens:
         return read_claims.read(issuer.mapped(payload), self._clock())
 
 
-def _opened(token: str) -> tuple[_Header, JsonObject]:
+def opened(token: str) -> tuple[Header, JsonObject]:
+    """What a compact JWS says, before anything of it is believed. Raises ClaimRefused or BadRequest."""
     compact = _COMPACT.fullmatch(token) if len(token) <= LONGEST else None
     if compact is None:
         raise ClaimRefused("no JWS in compact form")
@@ -97,4 +107,4 @@ def _opened(token: str) -> tuple[_Header, JsonObject]:
     kid, algorithm, type_ = header.get("kid"), header.get("alg"), header.get("typ", "")
     if "crit" in header or not isinstance(algorithm, str) or not isinstance(type_, str) or not isinstance(kid, str | None):
         raise ClaimRefused("a header that is not understood")
-    return _Header(kid, algorithm, type_.lower().removeprefix("application/")), payload
+    return Header(kid, algorithm, type_.lower().removeprefix("application/")), payload

@@ -1,7 +1,8 @@
-"""The whole ASGI application: the FHIR base answers below `/fhir`, FastAPI answers everything else."""
+"""The whole ASGI application: the FHIR base answers below `/fhir`, FastAPI answers everything else (discovery too)."""
 from recovery_api.routers.asgi import App, Receive, Scope, Send
 
 BASE = "/fhir"
+WELL_KNOWN = f"{BASE}/.well-known/"
 
 
 class Application:
@@ -14,7 +15,9 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
-        if scope["type"] == "http" and (scope["path"].startswith(f"{BASE}/") or scope["path"] == BASE):
+        path = scope.get("path", "")
+        below = path.startswith(f"{BASE}/") and not path.startswith(WELL_KNOWN)
+        if scope["type"] == "http" and (below or path == BASE):
             scope["root_path"] = BASE
             return await self._fhir(scope, receive, send)
         return await self._rest(scope, receive, send)

@@ -11,7 +11,7 @@ metadata = MetaData()
 
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 UNDISTRIBUTED: Final = frozenset(
-    {"outbox", "claim", "relation", "client_context", "consent_rule", "clock", "audit_link", "audit_anchor", "audit_progress"}
+    {"outbox", "claim", "relation", "client_context", "consent_rule", "clock", "audit_link", "audit_anchor", "audit_progress", "ledger"}
 )
 """Tables that stay whole where the store is sharded; all others are distributed by `id`."""
 
@@ -270,3 +270,18 @@ audit_progress = Table(
     "audit_progress", metadata, _text("chain"), Column("place", BigInteger, nullable=False), PrimaryKeyConstraint("chain")
 )
 """Up to which place the records of a chain are AuditEvents already; a chain that stopped and is done has no row."""
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _text("kind"),
+    _text("key"),
+    _text("owner"),
+    Column("expires", BigInteger, nullable=False),
+    Column("used", BigInteger),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("kind", "key"),
+    Index("ledger_owner", "kind", "owner"),
+    Index("ledger_expires", "expires"),
+)
+"""What the authorization server remembers, each entry until `expires`; `used` is the stamp of its first use."""

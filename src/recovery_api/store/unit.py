@@ -7,6 +7,7 @@ from typing import TypeAlias
 from sqlalchemy import make_url
 
 from recovery_api.store.engine import Connection, Engine
+from recovery_api.store.ledger import Ledger
 from recovery_api.store.postgresql import PostgresqlEngine
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Parameters
@@ -42,6 +43,7 @@ class Store:
         self._engine = engine
         self._clock = clock
         self.statements = Statements(engine.dialect, parameters)
+        self.ledger = Ledger(engine, self.statements, clock)
 
     @classmethod
     async def open(cls, url: str, parameters: Parameters, clock: Clock, *, connections: int = 10) -> "Store":
