@@ -42,6 +42,7 @@ from recovery_api.interactions.target import pairs
 from recovery_api.policy import audit_identity, matrix
 from recovery_api.policy.facets import facets
 from recovery_api.policy.grant import Grants
+from recovery_api.policy.notice import Notice, wording
 from recovery_api.policy.writes import RULES
 from recovery_api.routers.account import account
 from recovery_api.routers.application import Application
@@ -154,6 +155,7 @@ async def running(
         new_id=ids,
         base=settings.fhir_base,
         zone=settings.time_zone,
+        notice=Notice(settings.notice_file or wording()),
         emergency_access_ttl=settings.emergency_access_ttl,
         published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,

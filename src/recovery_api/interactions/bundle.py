@@ -1,6 +1,6 @@
 """batch: each entry for itself, in the order that was sent (https://hl7.org/fhir/R4/http.html#transaction)."""
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from recovery_api.fhir.bundle import response_entry
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue, TooLarge
@@ -18,10 +18,18 @@ CONDITIONS = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObject], perform: Run) -> list[bytes]:
+class Answers(NamedTuple):
+    """The response entries of a Bundle, and whether the redisclosure notice goes with one of them."""
+
+    entries: Sequence[bytes]
+    noticed: bool
+
+
+async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObject], perform: Run) -> Answers:
     """The response entries of a batch: one that fails says why, and the others go on. Raises ServiceUnavailable without its records."""
     answers: list[bytes] = []
     happened: list[Facts] = []
+    noticed = False
     for index, entry in enumerate(entries):
         try:
             result, facts = await attempted(server, entry_request(server, request, entry, index), perform)
@@ -32,8 +40,9 @@ async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObje
             answers.append(response_entry(result.status, dump(outcome(result.issues))))
         else:
             answers.append(answered(server, result, request.prefer))
+            noticed = noticed or result.noticed
     await record(server, happened)
-    return answers
+    return Answers(answers, noticed)
 
 
 def entries_of(bundle: JsonObject) -> list[JsonObject]:

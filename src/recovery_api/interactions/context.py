@@ -13,6 +13,7 @@ from recovery_api.identity.keys import Sealer
 from recovery_api.policy.audit import Shown
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.matrix import Matrix
+from recovery_api.policy.notice import Notice
 from recovery_api.store.audit import AuditLog
 from recovery_api.store.labelling import Labeller
 from recovery_api.store.unit import Store
@@ -87,6 +88,8 @@ class FhirResult(NamedTuple):
     """What it turned out to be, where the request does not tell (transaction)."""
     recorded: bool = False
     """Its audit record is written already, in its own transaction."""
+    noticed: bool = False
+    """The redisclosure notice goes with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ class Server:
     base: str
     """The FHIR base URL, without a slash at its end."""
     zone: ZoneInfo
+    notice: Notice
     emergency_access_ttl: int
     """Seconds that an emergency access lasts."""
     published: Mapping[str, bytes] = field(repr=False)

@@ -8,6 +8,7 @@ from recovery_api.fhir.errors import BadRequest, Issue, NotFound
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.context import FhirResult
+from recovery_api.interactions.disclosure import disclosure
 from recovery_api.interactions.pages import followed, link, next_link
 from recovery_api.interactions.present import copied, present
 from recovery_api.interactions.shown import shown
@@ -33,7 +34,9 @@ async def history(reading: Reading) -> FhirResult:
         links.append(("next", next_link(reading, [pairs, list(page.next)])))
     entries = [await _entry(reading, record) for record in page.records]
     body = bundle("history", entries, total=page.total, links=links, id=server.new_id(), updated=instant(server.clock()))
-    return FhirResult(200, body, shown=await shown(reading.reader, page.records), pairs=pairs)
+    consents, noticed = disclosure(request.actor, page.records)
+    told = await shown(reading.reader, page.records)
+    return FhirResult(200, body, shown=told, consents=consents, pairs=pairs, noticed=noticed)
 
 
 def _asked(reading: Reading) -> tuple[list[tuple[str, str]], HistoryCursor | None]:

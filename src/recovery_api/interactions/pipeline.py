@@ -85,5 +85,5 @@ async def _bundle(server: Server, request: FhirRequest) -> FhirResult:
         answers = await batch(server, request, entries, perform)
     else:
         answers = await transaction(server, request, entries, READS, WRITES)
-    body = bundle(f"{kind}-response", answers, id=server.new_id(), updated=instant(server.clock()))
-    return FhirResult(200, body, interaction=kind)
+    body = bundle(f"{kind}-response", answers.entries, id=server.new_id(), updated=instant(server.clock()))
+    return FhirResult(200, body, interaction=kind, noticed=answers.noticed)

@@ -4,6 +4,7 @@ from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.search.expression import ClientOf, Consented, both
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import Server
+from recovery_api.interactions.disclosure import ended, is_ended
 from recovery_api.policy.redact import Copy, copy, with_members
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Record
@@ -23,12 +24,19 @@ def looks_the_same(server: Server, actor: Actor, record: Record) -> bool:
     return record.hidden is None and not record.labels and is_whole(server, actor, record.type)
 
 
+def looks_as_stored(server: Server, actor: Actor, record: Record) -> bool:
+    """Whether the caller's copy of a version is what is stored: nothing is left out, nothing rides along in it."""
+    return not record.hidden and is_whole(server, actor, record.type) and not is_ended(actor, record)
+
+
 async def present(server: Server, actor: Actor, reader: Reader, record: Record) -> bytes:
     """The bytes of a version's body for this caller."""
     body = record.body or b""
-    if not record.hidden and is_whole(server, actor, record.type):
+    if looks_as_stored(server, actor, record):
         return body
     seen = copied(server, actor, record).seen
+    if is_ended(actor, record):
+        seen = await ended(server, reader, record, seen)
     return dump(await _recipients(reader, seen) if record.type == "Group" and seen.get("type") == "person" else seen)
 
 

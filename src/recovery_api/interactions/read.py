@@ -1,6 +1,7 @@
 """read and vread (https://hl7.org/fhir/R4/http.html#read, #vread)."""
 from recovery_api.fhir.errors import Gone, NotFound
 from recovery_api.interactions.context import FhirResult
+from recovery_api.interactions.disclosure import disclosure
 from recovery_api.interactions.preconditions import not_modified
 from recovery_api.interactions.present import copied, looks_the_same, present
 from recovery_api.interactions.shown import shown
@@ -42,4 +43,5 @@ async def _found(reading: Reading, record: Record) -> FhirResult:
     if looks_the_same(reading.server, reading.request.actor, record) and not_modified(reading.request, record):
         return FhirResult(304, None, record.version, record.last_updated, shown=told)
     body = await present(reading.server, reading.request.actor, reading.reader, record)
-    return FhirResult(200, body, record.version, record.last_updated, shown=told)
+    consents, noticed = disclosure(reading.request.actor, (record,))
+    return FhirResult(200, body, record.version, record.last_updated, shown=told, consents=consents, noticed=noticed)

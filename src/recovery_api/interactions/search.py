@@ -15,8 +15,9 @@ from recovery_api.fhir.search.parse import parse
 from recovery_api.fhir.search.query import Pair, Query
 from recovery_api.fhir.summary import summarized, with_elements
 from recovery_api.interactions.context import FhirResult
+from recovery_api.interactions.disclosure import disclosure
 from recovery_api.interactions.pages import followed, link, next_link
-from recovery_api.interactions.present import is_whole, present
+from recovery_api.interactions.present import looks_as_stored, present
 from recovery_api.interactions.shown import shown
 from recovery_api.interactions.unit import Reading
 from recovery_api.policy.decide import allowed_types, decide
@@ -66,9 +67,14 @@ async def search(reading: Reading) -> FhirResult:
     ]
     if query.ignored:
         entries.append(outcome_entry(_ignored(query)))
+    given = [*page.records, *page.included]
+    consents, noticed = disclosure(reading.request.actor, given)
+    if noticed:
+        entries.append(outcome_entry(dump(server.notice.outcome(each.removeprefix("Consent/") for each in consents))))
     total = page.total if counts or query.total != "none" else None
     body = bundle("searchset", entries, total=total, links=links, id=server.new_id(), updated=instant(server.clock()))
-    return FhirResult(200, body, shown=await shown(reading.reader, [*page.records, *page.included]), pairs=asked.pairs)
+    told = await shown(reading.reader, given)
+    return FhirResult(200, body, shown=told, consents=consents, pairs=asked.pairs, noticed=noticed)
 
 
 def _asked(reading: Reading) -> Asked:
@@ -104,8 +110,8 @@ def _within(reading: Reading, query: Query) -> Expression:
 
 
 def _is_changed(reading: Reading, query: Query, record: Record) -> bool:
-    shaped = bool(record.hidden or query.elements) or query.summary != "false"
-    return shaped or not is_whole(reading.server, reading.request.actor, record.type)
+    shaped = bool(query.elements) or query.summary != "false"
+    return shaped or not looks_as_stored(reading.server, reading.request.actor, record)
 
 
 def _url(reading: Reading, record: Record) -> str:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue
 from recovery_api.fhir.json import JsonObject
 from recovery_api.interactions.audited import keep
-from recovery_api.interactions.bundle import answered, entry_request
+from recovery_api.interactions.bundle import Answers, answered, entry_request
 from recovery_api.interactions.conditional import claimed_matches, one_match
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.links import relink
@@ -45,7 +45,7 @@ class Step:
 
 async def transaction(
     server: Server, request: FhirRequest, entries: Sequence[JsonObject], reads: Mapping[str, Read], writes: Mapping[str, Write]
-) -> list[bytes]:
+) -> Answers:
     """The response entries, in the order of the request. Raises the FhirError of the first entry that fails, at its place."""
     steps = [_step(server, request, index, entry) for index, entry in enumerate(entries)]
     _check_identities(steps)
@@ -71,7 +71,8 @@ async def transaction(
         await settle(server, request.actor, writer, known)
         records = await keep(server, writer, [(step.request, results[step.index]) for step in steps])
     await server.audit.link(records)
-    return [_answer(server, request, step, results[step.index], known) for step in steps]
+    told = [_answer(server, request, step, results[step.index], known) for step in steps]
+    return Answers(told, any(result.noticed for result in results.values()))
 
 
 def _answer(server: Server, request: FhirRequest, step: Step, result: FhirResult, known: Transaction) -> bytes:

@@ -2,6 +2,7 @@
 import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from importlib.resources import files
 from typing import NamedTuple
 
 from recovery_api.fhir import labels
@@ -20,6 +21,11 @@ def is_disclosed(actor: Actor, marks: int, basis: str) -> bool:
     if not marks & labels.PART2:
         return False
     return actor.role in {"treatment-team", "ehr"} or (actor.role == "client" and bool(basis))
+
+
+def wording() -> str:
+    """The notice as the regulation words it: its long statement."""
+    return (files("recovery_api") / "definitions" / "notice.txt").read_text("utf-8").strip()
 
 
 class Notice(NamedTuple):

@@ -8,6 +8,7 @@ from recovery_api.fhir.instants import http_date
 from recovery_api.fhir.json import dump, dump_pretty
 from recovery_api.fhir.outcome import outcome
 from recovery_api.interactions.context import FhirResult, Prefer
+from recovery_api.policy.notice import HEADER
 
 CONTENT_TYPE = b"application/fhir+json;charset=utf-8"
 GZIP_FROM = 1_400
@@ -20,7 +21,10 @@ ALWAYS: Sequence[tuple[bytes, bytes]] = (
     (b"vary", b"Authorization, Accept-Encoding"),
     (b"x-content-type-options", b"nosniff"),
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"Content-Location, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Request-Id"),
+    (
+        b"access-control-expose-headers",
+        b"Content-Location, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Redisclosure-Notice, X-Request-Id",
+    ),
 )
 PREFLIGHT: Sequence[tuple[bytes, bytes]] = (
     (b"access-control-allow-origin", b"*"),
@@ -60,6 +64,8 @@ def answer(result: FhirResult, wishes: Wishes) -> Response:
         headers.append((b"etag", b'W/"%d"' % result.version))
     if result.last_updated is not None:
         headers.append((b"last-modified", http_date(result.last_updated).encode()))
+    if result.noticed:
+        headers.append(HEADER)
     if result.location is not None:
         headers.append((b"location", f"{wishes.base}/{result.location}".encode()))
     body = result.body

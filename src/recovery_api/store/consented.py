@@ -64,8 +64,12 @@ class Consents:
     def permitted(self) -> Clause:
         """A permit applies, and no deny without an exception that applies too."""
         permit = consent_rule.alias()
-        opened = _exists(permit, [*self._applies(permit, "permit"), self._named(permit.c.actors)])
-        return and_(opened, ~self._denied(lambda rule: or_(rule.c.actors == _EMPTY, self._named(rule.c.actors))))
+        denied = self._denied(lambda rule: or_(rule.c.actors == _EMPTY, self._named(rule.c.actors)))
+        return and_(_exists(permit, self.opens(permit)), ~denied)
+
+    def opens(self, rule: FromClause) -> list[Clause]:
+        """A row of `consent_rule` is a permit that applies to the resource and names the caller."""
+        return [*self._applies(rule, "permit"), self._named(rule.c.actors)]
 
     def denied_in_person(self) -> Clause:
         """A deny that names the caller in person, and not only their organization, applies without an exception."""

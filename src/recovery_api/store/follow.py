@@ -42,6 +42,7 @@ from recovery_api.fhir.search.expression import (
     both,
     either,
 )
+from recovery_api.store.basis import READS, basis
 from recovery_api.store.existing import existing
 from recovery_api.store.position import position
 from recovery_api.store.records import STORED, Parameter
@@ -82,14 +83,16 @@ class Compiling(Protocol):
 
 def linked(table: FromClause) -> list[ColumnElement[Any]]:
     """The columns of a table of versions from which `record_columns` makes a Record's."""
-    return [table.c[name] for name in (*STORED, "links")]
+    return [table.c[name] for name in (*STORED, "links", *READS)]
 
 
 def record_columns(compiler: Compiling, table: FromClause, types: Sequence[str]) -> list[ColumnElement[Any]]:
-    """The columns of a Record of one of these types: what is stored, and those of its links that nothing opens at once."""
+    """The columns of a Record of one of these types: what is stored, which consents open it, and its links that nothing opens at once."""
+    stored = [table.c[name] for name in STORED]
     if compiler.visibility.complete:
-        return [*(table.c[name] for name in STORED), null().label("hidden")]
-    return [*(table.c[name] for name in STORED), case(*_left(compiler, table, types), else_=null()).label("hidden")]
+        return [*stored, null().label("basis"), null().label("hidden")]
+    by = basis(compiler.visibility, compiler.dialect, table, types).label("basis")
+    return [*stored, by, case(*_left(compiler, table, types), else_=null()).label("hidden")]
 
 
 def _left(compiler: Compiling, table: FromClause, types: Sequence[str]) -> list[tuple[Clause, ColumnElement[Any]]]:

@@ -170,7 +170,7 @@ class Reader(Connected):
         newest = select(later.c.version).where(later.c.type == history.c.type, later.c.id == history.c.id)
         newest = newest.order_by(later.c.version.desc()).limit(literal_column("1", Integer))
         visible = self._compiler().visible(Scope(history, (type_,), single=True), versions=True)
-        old = [*(history.c[name] for name in STORED), null()]
+        old = [*(history.c[name] for name in STORED), null(), null()]
         there = select(literal_column("1", Integer)).where(resource.c.type == history.c.type, resource.c.id == history.c.id).exists()
         where = (history.c.id == bind("id", Text()), history.c.body.is_(None), ~there, visible)
         return self.statements.compiled(select(*old).where(*where, history.c.version == newest.scalar_subquery()))

@@ -26,6 +26,8 @@ class Record(NamedTuple):
     raised: int
     """Bits of the labels that were sent or raised by hand, whatever the content says."""
     body: bytes | None
+    basis: str | None = None
+    """The Consents (logical ids, spaces between) that open it to the caller; None where it is not consent that does."""
     hidden: str | None = None
     """What it points at and the caller may not follow, "Type/id" with spaces between; None: nothing that could ever be hidden."""
 
@@ -35,7 +37,7 @@ class Record(NamedTuple):
         return f"{self.type}/{self.id}"
 
 
-STORED: Final = tuple(name for name in Record._fields if name != "hidden")
+STORED: Final = tuple(name for name in Record._fields if name not in {"basis", "hidden"})
 """The fields of a Record that stand in columns."""
 
 
