@@ -158,7 +158,8 @@ class Consents:
     def _labelled(self, rule: FromClause) -> list[Clause]:
         labels = self._table.c.labels
         if self._table is history:
-            current = select(resource.c.labels).where(resource.c.type == self._table.c.type, resource.c.id == self._table.c.id)
+            now = resource.alias()
+            current = select(now.c.labels).where(now.c.type == self._table.c.type, now.c.id == self._table.c.id).correlate_except(now)
             labels = labels.bitwise_or(func.coalesce(current.scalar_subquery(), _number(0)))
         return [
             labels.bitwise_and(rule.c.labels) == rule.c.labels,
