@@ -28,7 +28,7 @@ from tests.callers import (
     SYS_RIVERBEND,
     Caller,
     app,
-)  # fmt: skip
+)
 from tests.databases import Databases
 from tests.http.resources import observation
 from tests.wider import wide
