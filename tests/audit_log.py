@@ -5,6 +5,7 @@ from typing import Any
 from recovery_api.policy.audit import Facts, decoded
 from recovery_api.store.visibility import SYSTEM
 from tests.api import Api
+from tests.statements import Asked
 
 TRIGGERS = {
     "sqlite": "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit_%'",
@@ -26,6 +27,11 @@ async def records(api: Api) -> list[Facts]:
 async def since(api: Api, before: Sequence[Facts]) -> list[Facts]:
     """The records that came after these."""
     return (await records(api))[len(before) :]
+
+
+def beside(statements: Sequence[Asked]) -> list[Asked]:
+    """The statements that are not the log's."""
+    return [one for one in statements if "audit_" not in one.sql]
 
 
 async def tamper(api: Api, *statements: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Response, serving
+from tests.audit_log import beside, records, since, tamper
 from tests.callers import APP_ANA, CHEN, KIM, LEO, MAYA, NOOR, OMAR, PATEL, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, Caller
 from tests.databases import Databases
 from tests.http.resources import CANON, bundle
@@ -89,11 +90,12 @@ WITHOUT_CLAIM = replace(NOOR, medical_personnel=False)
     "caller", [MAYA, LEO, RUTH, OMAR, CHEN, PATEL, SYS_RIVERBEND, SYS_LAKESIDE, APP_ANA, SAM, KIM, WITHOUT_CLAIM], ids=lambda one: one.name
 )
 async def test_everybody_else_is_refused_before_the_patient_is_looked_up(shared: Api, caller: Caller) -> None:
+    await shared.as_(caller).get("Organization/org-cir")
     with shared.statements() as statements:
         answers = [await shared.as_(caller).post(PATH.format(id), asked()) for id in ("dan", "ana", "absent")]
     assert [answer.status for answer in answers] == [403] * 3
     assert len({answer.body for answer in answers}) == 1
-    assert statements == []
+    assert beside(statements) == []
 
 
 async def test_the_claim_opens_nothing_to_another_role(shared: Api) -> None:
@@ -215,3 +217,34 @@ async def test_history_by_granular_scopes_is_open_while_it_lasts(api: Api) -> No
     await broken(api)
     noor = api.as_(NOOR, scopes="recovery/treatment-team user/Observation.r?category=companion-session")
     assert (await noor.get("Observation/o-ana-mood/_history/1")).status == 200
+
+
+async def test_its_start_is_recorded_once_with_the_review_that_it_made(api: Api) -> None:
+    before = await records(api)
+    await broken(api)
+    [facts] = await since(api, before)
+    [task] = (await api.as_(SAM).get("Task")).matches
+    assert (facts.kind, facts.action, facts.operation, facts.permitted) == ("emergency", "start", "break-glass", True)
+    assert (facts.holder, facts.organization, facts.role) == ("Practitioner/noor", "Organization/org-riverbend", "treatment-team")
+    assert (facts.patients, facts.data) == (("ana",), (f"Task/{task['id']}/_history/1",))
+    assert not [word for word in (*GIVEN.values(), "Overdose") if word in str(facts)]
+
+
+async def test_who_is_refused_is_recorded_once(shared: Api) -> None:
+    for caller, id, given, status in (
+        (CHEN, "dan", asked(), 403), (NOOR, "absent", asked(), 404), (NOOR, "dan", asked(reason=""), 400), (KIM, "dan", asked(), 403),
+    ):  # fmt: skip
+        before = await records(shared)
+        assert (await shared.as_(caller).post(PATH.format(id), given)).status == status
+        [facts] = await since(shared, before)
+        assert (facts.kind, facts.operation, facts.status, facts.permitted) == ("rest", "break-glass", status, False)
+        assert (facts.holder, facts.data, facts.patients) == (caller.fhir_user, (f"Patient/{id}",), ())
+
+
+async def test_without_its_record_nothing_is_opened(api: Api) -> None:
+    noor = api.as_(NOOR)
+    await tamper(api, "ALTER TABLE audit_record RENAME TO away")
+    assert (await noor.post(PATH.format("ana"), asked())).status == 503
+    await tamper(api, "ALTER TABLE away RENAME TO audit_record")
+    assert (await noor.get("Patient/ana")).status == 404
+    assert (await api.as_(SAM).get("Task")).ids == set()

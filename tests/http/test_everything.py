@@ -1,10 +1,12 @@
 """Patient/{id}/$everything: what a client's record holds for a caller, and no hint of what it holds for others."""
+from base64 import b64decode
 from typing import Any
 
 import pytest
 
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client
+from tests.audit_log import beside, records, since
 from tests.callers import APP_ANA, CHEN, KIM, LEO, MAYA, NOOR, OMAR, PATEL, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, Caller
 from tests.http.resources import observation, patient
 
@@ -81,7 +83,7 @@ async def test_roles_without_the_right_are_refused_before_anything_is_looked_up(
     asked = shared.as_(caller)
     with shared.statements() as statements:
         assert [(await asked.get(PATH.format(id))).status for id in ("ana", "absent")] == [403, 403]
-    assert statements == []
+    assert beside(statements) == []
 
 
 async def test_it_needs_the_scope_to_read_patients_and_shows_only_what_scopes_open(shared: Api) -> None:
@@ -234,9 +236,24 @@ async def test_without_consent_a_clinician_gets_neither_the_patient_nor_everythi
     assert [(await chen.get(path)).status for path in ("Patient/eve", PATH.format("eve"))] == [404, 404]
 
 
-async def test_a_page_costs_two_statements(shared: Api) -> None:
+async def test_a_page_costs_three_statements(shared: Api) -> None:
+    """The page, what comes along, and, where Provenances do, of whom they are."""
     maya = shared.as_(MAYA)
-    await maya.get(PATH.format("ana"))
-    with shared.statements() as statements:
-        await maya.get(PATH.format("ana"))
-    assert len(statements) == 2
+    await maya.get(PATH.format("ana"), _count="500")
+    for types, cost in (("Patient,Goal", 1), ("Patient,Goal,Practitioner", 2), ("Patient,DocumentReference,Provenance", 3)):
+        with shared.statements() as statements:
+            await maya.get(PATH.format("ana"), _count="500", _type=types)
+        assert len(beside(statements)) == cost, types
+
+
+async def test_what_it_shows_is_recorded_once_as_a_disclosure_with_all_that_it_held(shared: Api) -> None:
+    before = await records(shared)
+    answer = await shared.as_(SYS_RIVERBEND).get(PATH.format("ana"), _count="3")
+    assert (await shared.as_(SYS_RIVERBEND).get(answer.link("next") or "")).status == 200
+    first, second = await since(shared, before)
+    assert (first.kind, first.operation, first.status, first.patients) == ("disclosure", "everything", 200, ("ana",))
+    assert set(first.data) == {f"{type}/{id}/_history/1" for type, id in keys([*answer.matches, *answer.included])}
+    assert [b64decode(each.query) for each in (first, second)] == [b"Patient/ana?_count=3"] * 2
+    assert (second.kind, "Patient/ana/_history/1" in second.data) == ("disclosure", False)
+    await shared.as_(MAYA).get(PATH.format("ana"))
+    assert [(each.kind, each.patients) for each in await since(shared, [*before, first, second])] == [("rest", ("ana",))]

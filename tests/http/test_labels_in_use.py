@@ -12,6 +12,7 @@ from recovery_api.policy.facets import facets
 from recovery_api.policy.label_rules import LabelRules, said_in_file
 from recovery_api.store.reindex import reindex
 from tests.api import Api
+from tests.audit_log import records, since, tamper
 from tests.callers import APP_ANA, CHEN, KIM, LEO, MAYA, RUTH, SAM, SYS_RIVERBEND
 from tests.http.resources import observation
 from tests.labels import LAW, PSY, SENSITIVE, SUD, act, codes, made, sensitivities, stored, versions
@@ -96,6 +97,27 @@ async def test_a_label_is_added_without_a_new_version_and_lowered_by_the_privacy
     assert "tag" not in untagged["parameter"][0]["valueMeta"]
     after = await versions(api)
     assert {reference: after[reference] for reference in before} == before
+
+
+async def test_each_change_of_meta_is_recorded_once_and_without_its_record_nothing_is_changed(api: Api) -> None:
+    path, hiv = "Observation/o-ana-mood", parameters(security=[act("HIV")])
+    before, there = await records(api), await stored(api)
+    made(await api.as_(MAYA).post(f"{path}/$meta-add", hiv))
+    assert (await api.as_(MAYA).post(f"{path}/$meta-delete", hiv)).status == 403
+    made(await api.as_(SAM).post(f"{path}/$meta-delete", hiv))
+    made(await api.as_(MAYA).get(f"{path}/$meta"))
+    assert await stored(api) == there
+    version, mine = (f"{path}/_history/1",), "Practitioner/maya"
+    assert [(one.operation, one.holder, one.permitted, one.data, one.patients) for one in await since(api, before)] == [
+        ("meta-add", mine, True, version, ("ana",)),
+        ("meta-delete", mine, False, (path,), ()),
+        ("meta-delete", "Practitioner/sam", True, version, ("ana",)),
+        ("meta", mine, True, version, ("ana",)),
+    ]
+    await tamper(api, "ALTER TABLE audit_record RENAME TO away")
+    assert (await api.as_(MAYA).post(f"{path}/$meta-add", hiv)).status == 503
+    await tamper(api, "ALTER TABLE away RENAME TO audit_record")
+    assert await stored(api) == there
 
 
 async def test_a_label_that_content_or_law_gives_is_not_lowered_by_hand(api: Api) -> None:

@@ -95,6 +95,7 @@ async def test_operations_are_told_in_the_capabilities_by_their_canonical_urls(s
     told = {entry["type"]: {one["name"]: one["definition"] for one in entry.get("operation", ())} for entry in rest["resource"]}
     assert told["Patient"] == {
         "break-glass": "https://recovery-api.example.org/fhir/OperationDefinition/break-glass",
+        "disclosure-accounting": "https://recovery-api.example.org/fhir/OperationDefinition/disclosure-accounting",
         "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
         "meta": "http://hl7.org/fhir/OperationDefinition/Resource-meta",
         "meta-add": "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",

@@ -131,6 +131,7 @@ DOORS = [
     ("POST", "{type}/{id}/$validate", "put"),
     ("GET", "{type}/{id}/$meta", None),
     ("GET", "Patient/{id}/$everything", None),
+    ("GET", "Patient/{id}/$disclosure-accounting", None),
     ("GET", "{type}?_id={id}", None),
     ("GET", "Patient/{id}/Observation", None),
     ("GET", "Patient/{id}/*", None),

@@ -2,7 +2,7 @@
 (https://hl7.org/fhir/R4/resource-operation-meta-add.html, -meta-delete.html).
 
 Whoever may update a resource may add, and so raise its labels. Lowering is a privacy officer's act, on any resource, though they
-do not read it: the answer is the `meta`, and nothing else of it.
+do not read it: the answer is the `meta`, and nothing else of it. Each keeps its audit record in its own transaction.
 """
 from typing import Final
 
@@ -10,7 +10,9 @@ from recovery_api.fhir.errors import Forbidden, Issue, NotFound, Unprocessable
 from recovery_api.fhir.json import Json, JsonObject, load
 from recovery_api.fhir.json_types import is_object
 from recovery_api.fhir.labels import mask_of, raised
-from recovery_api.interactions.context import FhirRequest, Server
+from recovery_api.interactions.audited import keep
+from recovery_api.interactions.context import FhirRequest, FhirResult, Server
+from recovery_api.interactions.shown import shown
 from recovery_api.interactions.unit import Transaction, Writing
 from recovery_api.interactions.write import check_writable
 from recovery_api.policy.decide import decide
@@ -35,7 +37,10 @@ async def add(server: Server, request: FhirRequest, more: JsonObject) -> JsonObj
             added = [each for each in more.get(name, ()) if _key(each) not in {_key(one) for one in there}]
             if there or added:
                 said["meta"][name] = there + added
-        return await _restated(server, writer, said, raised(more.get("security"), record.labels, record.raised))
+        meta = await _restated(server, writer, said, raised(more.get("security"), record.labels, record.raised))
+        records = await keep(server, writer, [(request, FhirResult(200, shown=await shown(writer, [record])))])
+    await server.audit.link(records)
+    return meta
 
 
 async def delete(server: Server, request: FhirRequest, less: JsonObject) -> JsonObject:
@@ -60,7 +65,9 @@ async def delete(server: Server, request: FhirRequest, less: JsonObject) -> Json
         meta = await _restated(server, writer, said, record.raised & ~lowered)
         if staying := mask_of(meta.get("security")) & lowered:
             raise Unprocessable(*_computed(less, staying))
-        return meta
+        records = await keep(server, writer, [(request, FhirResult(200, shown=await shown(writer, [record])))])
+    await server.audit.link(records)
+    return meta
 
 
 def _computed(less: JsonObject, staying: int) -> list[Issue]:

@@ -15,16 +15,13 @@ OF_OTHERS = POINTING | {"Group"}
 
 async def shown(reader: Reader, records: Sequence[Record]) -> Sequence[Shown]:
     """What is said of the records in an audit record: one entry for each client that a record belongs to."""
+    if all(record.type not in OF_OTHERS for record in records):
+        return records
+    pointed = await reader.clients_pointed_at([record for record in records if record.type in POINTING])
+    found: list[Shown] = []
     for record in records:
-        if record.type in OF_OTHERS:
-            return [one for each in records for one in await _of_others(reader, each)]
-    return records
-
-
-async def _of_others(reader: Reader, record: Record) -> list[Record]:
-    clients: Sequence[str] = ()
-    if record.type == "Group" and record.body is not None:
-        clients = await members(reader, load(record.body))
-    elif record.type in POINTING:
-        clients = await reader.clients_pointed_at(record.type, record.id, record.version)
-    return [record._replace(client=client) for client in clients] or [record]
+        clients = pointed.get((record.type, record.id, record.version), ())
+        if record.type == "Group" and record.body is not None:
+            clients = await members(reader, load(record.body))
+        found += [record._replace(client=client) for client in clients] or [record]
+    return found

@@ -3,6 +3,7 @@ from recovery_api.fhir.capability import operations
 from recovery_api.fhir.errors import Issue, MethodNotAllowed, NotFound
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.operations.break_glass import break_glass
+from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.everything import everything
 from recovery_api.operations.frame import Operating, registered
 from recovery_api.operations.meta import meta
@@ -14,6 +15,7 @@ from recovery_api.policy.decide import decide_operation
 OPERATIONS = registered(
     {
         "break-glass": break_glass,
+        "disclosure-accounting": disclosure_accounting,
         "everything": everything,
         "meta": meta,
         "meta-add": meta_add,

@@ -5,9 +5,11 @@ from recovery_api.domain.emergency import review_due
 from recovery_api.fhir.errors import Forbidden, NotFound
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
+from recovery_api.interactions.audited import asked_by
 from recovery_api.interactions.context import FhirResult, Server
 from recovery_api.interactions.make import make
 from recovery_api.operations.frame import Operating
+from recovery_api.policy.audit import emergency, encoded
 from recovery_api.policy.project import CANON
 from recovery_api.store.emergency import EmergencyAccess, open_access
 
@@ -40,8 +42,11 @@ async def break_glass(operating: Operating) -> FhirResult:
             ends=now + server.emergency_access_ttl * SECOND,
         )
         await open_access(writer, access)
-        await make(server, writer, _review(server, access))
-    return operating.answer(accessId=access.id, expires=instant(access.ends))
+        task = await make(server, writer, _review(server, access))
+        facts = emergency(actor, asked_by(request), patient=access.client, data=[f"Task/{task['id']}/_history/1"])
+        records = await server.audit.keep(writer, [encoded(facts)])
+    await server.audit.link(records)
+    return operating.answer(accessId=access.id, expires=instant(access.ends))._replace(recorded=True)
 
 
 def _review(server: Server, access: EmergencyAccess) -> JsonObject:

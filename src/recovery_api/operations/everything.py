@@ -1,6 +1,5 @@
 """Patient/{id}/$everything: one more door through the same visibility (https://hl7.org/fhir/R4/patient-operation-everything.html)."""
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from recovery_api.fhir.bundle import bundle, entry
@@ -9,14 +8,14 @@ from recovery_api.fhir.instants import instant
 from recovery_api.fhir.parameters import Given
 from recovery_api.fhir.search.expression import EVERYTHING, Expression, Not, Own, Row, both, either
 from recovery_api.fhir.search.parse import condition
-from recovery_api.fhir.search.query import DEFAULT_COUNT, MOST_COUNT
 from recovery_api.interactions.context import FhirResult
-from recovery_api.interactions.pages import followed, link, next_link
 from recovery_api.interactions.present import present
+from recovery_api.interactions.shown import shown
 from recovery_api.operations.frame import Operating
+from recovery_api.operations.paging import Asked, asked, links
 from recovery_api.policy.decide import allowed_types, decide
 from recovery_api.store.reader import Reader
-from recovery_api.store.search import Cursor, Include, Page, SearchQuery
+from recovery_api.store.search import Include, Page, SearchQuery
 
 PATIENT = "Patient"
 ALONG = ("HealthcareService", "Location", "Medication", "Organization", "Practitioner", "PractitionerRole")
@@ -54,86 +53,59 @@ CLINICAL_DATE: Mapping[str, str] = MappingProxyType(
 collector."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked for, as a page link carries it on."""
-
-    given: Given
-    cursor: Cursor | None = None
-
-    @property
-    def count(self) -> int:
-        """Matches on a page."""
-        wanted = self.given.one("_count")
-        return DEFAULT_COUNT if wanted is None else min(wanted, MOST_COUNT)
-
-    @property
-    def types(self) -> list[str]:
-        """The types that are asked for; none: all."""
-        return [name for text in self.given.all("_type") for name in text.split(",")]
-
-
 async def everything(operating: Operating) -> FhirResult:
     """A searchset of all of a client's record that the caller may read, the Patient first, then by type and id.
 
     Raises NotFound where the Patient is not there for the caller, the same for absent and hidden.
     """
     server, request, id = operating.server, operating.request, operating.request.id or ""
-    asked = _asked(operating)
-    record, along = _types(operating, asked)
+    wanted = asked(operating)
+    record, along = _types(operating, _named(wanted))
     query = SearchQuery(
         types=tuple(record),
-        where=both(Own("client", "=", id), _in_time(operating, asked, record)),
-        count=asked.count,
-        cursor=asked.cursor,
+        where=both(Own("client", "=", id), _in_time(operating, wanted.given, record)),
+        count=wanted.count,
+        cursor=wanted.cursor,
         includes=tuple(_includes(operating, record, along)),
-        behind_horizon=asked.given.one("_since") is not None,
+        behind_horizon=wanted.given.one("_since") is not None,
         by_type=True,
     )
     async with server.store.reader(server.grants.sight(request.actor, "r", server.clock())) as reader:
-        page = await reader.search(query) if asked.count else Page((), total=await reader.count(query))
+        page = await reader.search(query) if wanted.count else Page((), total=await reader.count(query))
         if all(one.type != PATIENT for one in page.records) and await reader.read(PATIENT, id) is None:
             raise NotFound
         entries = await _entries(operating, reader, page)
-    links = [("self", link(operating, _said(asked)))]
-    if page.next is not None:
-        values = {name: list(values) for name, values in asked.given.values.items()}
-        links.append(("next", next_link(operating, [values, list(page.next)])))
-    body = bundle("searchset", entries, total=page.total, links=links, id=server.new_id(), updated=instant(server.clock()))
-    return FhirResult(200, body)
+        told = await shown(reader, [*page.records, *page.included])
+    there = links(operating, wanted, page)
+    body = bundle("searchset", entries, total=page.total, links=there, id=server.new_id(), updated=instant(server.clock()))
+    return FhirResult(200, body, shown=told, pairs=wanted.said)
 
 
-def _asked(operating: Operating) -> Asked:
-    page = followed(operating)
-    if page is not None:
-        values, (snapshot, sorted_by, id, type) = page
-        return Asked(Given({name: tuple(each) for name, each in values.items()}), Cursor(snapshot, tuple(sorted_by), id, type))
-    given = operating.given()
-    if (given.one("_count") or 0) < 0:
-        raise BadRequest(Issue("value", "The parameter '_count' is the number of resources on a page."))
-    return Asked(given)
+def _named(wanted: Asked) -> list[str]:
+    """The types that are asked for; none: all."""
+    return [name for text in wanted.given.all("_type") for name in text.split(",")]
 
 
-def _types(operating: Operating, asked: Asked) -> tuple[list[str], list[str]]:
+def _types(operating: Operating, named: Sequence[str]) -> tuple[list[str], list[str]]:
     """The types of the record, and those that come along, of which something is to be answered."""
     matrix, actor = operating.server.matrix, operating.request.actor
     of_record = [PATIENT, *sorted(matrix.client)]
-    if not asked.types:
+    if not named:
         allowed = allowed_types(matrix, actor, "r")
         return [type for type in of_record if type in allowed], [type for type in (*ALONG, STATEMENTS) if type in allowed]
-    for type in asked.types:
+    for type in named:
         if type not in (*of_record, *ALONG, STATEMENTS):
             raise BadRequest(Issue("value", f"The parameter '_type' names '{type[:64]}', of which a client's record holds nothing."))
         decide(matrix, actor, type, "r")
-    record = [type for type in of_record if type in asked.types]
+    record = [type for type in of_record if type in named]
     if not record:
-        raise BadRequest(Issue("value", f"The parameter '_type' names only {', '.join(asked.types)}: name what refers to it, too."))
-    return record, [type for type in asked.types if type not in record]
+        raise BadRequest(Issue("value", f"The parameter '_type' names only {', '.join(named)}: name what refers to it, too."))
+    return record, [type for type in named if type not in record]
 
 
-def _in_time(operating: Operating, asked: Asked, types: Iterable[str]) -> Expression:
+def _in_time(operating: Operating, given: Given, types: Iterable[str]) -> Expression:
     """What `start`, `end` and `_since` leave. Raises BadRequest."""
-    search, given = operating.server.search, asked.given
+    search = operating.server.search
     since = condition(PATIENT, [("_lastUpdated", f"ge{text}") for text in given.all("_since")], search)
     bounds = [f"{prefix}{text}" for prefix, name in (("ge", "start"), ("le", "end")) for text in given.all(name)]
     if not bounds:
@@ -163,11 +135,4 @@ async def _entries(operating: Operating, reader: Reader, page: Page) -> list[byt
         entry(f"{server.base}/{record.reference}", await present(server, actor, reader, record), mode)
         for mode, records in (("match", page.records), ("include", page.included))
         for record in records
-    ]
-
-
-def _said(asked: Asked) -> list[tuple[str, str]]:
-    """What was done, as the `self` link says it."""
-    return [
-        (name, str(asked.count if name == "_count" else value)) for name, values in asked.given.values.items() for value in values
     ]

@@ -3,6 +3,7 @@ from recovery_api.fhir.errors import NotFound
 from recovery_api.fhir.json import load
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.present import present
+from recovery_api.interactions.shown import shown
 from recovery_api.operations.frame import Operating
 
 
@@ -15,4 +16,5 @@ async def meta(operating: Operating) -> FhirResult:
         if record is None:
             raise NotFound
         resource = load(await present(server, request.actor, reader, record))
-    return operating.answer(**{"return": resource["meta"]})
+        told = await shown(reader, [record])
+    return operating.answer(**{"return": resource["meta"]})._replace(shown=told)

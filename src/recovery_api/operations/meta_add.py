@@ -7,4 +7,4 @@ from recovery_api.operations.frame import Operating
 async def meta_add(operating: Operating) -> FhirResult:
     """The resulting `meta`. Raises what `interactions/meta.py` says."""
     found = await meta.add(operating.server, operating.request, operating.given().one("meta"))
-    return operating.answer(**{"return": found})
+    return operating.answer(**{"return": found})._replace(recorded=True)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.search.expression import NOTHING, Expression, Own, Value, both, either
+from recovery_api.fhir.search.expression import NOTHING, Expression, Own, Value, Via, both, either
 from recovery_api.fhir.search.parameters import ParameterTable
 from recovery_api.identity.actor import Actor
 from recovery_api.identity.scopes import Condition
@@ -38,6 +38,8 @@ class Grants:
         self._lower = lower
         self._meets = meets
         self._made: dict[tuple[str, str, str], Visibility] = {}
+        theirs = dict.fromkeys(("Patient", *matrix.client), Own("client", "=", CLIENT))
+        self._of_client = MappingProxyType[str, Expression]({**theirs, "Binary": Via("security-context"), "Provenance": Via("target")})
 
     system: Sight = SYSTEM
     """What the server itself sees, to keep rules that no caller may see behind."""
@@ -55,6 +57,10 @@ class Grants:
         What the role may read and not search (Binary) is seen by the letter `r` where a search leads to it.
         """
         return self._bound(self._interned(actor, letter), actor, now, emergency=actor.holder)
+
+    def of_client(self, client: str) -> Sight:
+        """All that is of one client (a Patient's id), for the system itself."""
+        return Visibility(key="of-client", rules=self._of_client, binds={"client": client})
 
     def admits(self, actor: Actor, letter: str, resource: JsonObject, client: str) -> bool:
         """Whether the scopes open a letter on this very resource, whose client is `client`: granular scopes included."""

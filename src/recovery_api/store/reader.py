@@ -1,6 +1,6 @@
 """Reading, seen through a visibility: what the caller may not see is not there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -13,7 +13,7 @@ from recovery_api.store.follow import linked, record_columns
 from recovery_api.store.includes import MAX_INCLUDED, included
 from recovery_api.store.records import STORED, Context, Record
 from recovery_api.store.search import Cursor, Page, SearchQuery, count_statement, page_statement
-from recovery_api.store.statement import SqlValue, Statement, bind, in_list, text_list
+from recovery_api.store.statement import Dialect, SqlValue, Statement, bind, in_list, text_list
 from recovery_api.store.statements import Statements, horizon, last_stamp
 from recovery_api.store.tables import client_context, history, party, resource
 from recovery_api.store.visibility import SYSTEM, Visibility
@@ -29,12 +29,11 @@ def _cursor(query: SearchQuery, last: Row, now: int) -> Cursor:
     return Cursor(snapshot, sorted_by, cast("str", last[1]), cast("str", last[0]))
 
 
-def _clients_pointed_at() -> Select[str]:
-    this = (party.c.type == bind("of_type", Text()), party.c.id == bind("of_id", Text()))
-    version = party.c.version == bind("of_version", party.c.version.type)
+def _clients_pointed_at(dialect: Dialect) -> Select[str, str, int, str]:
+    found = (party.c.type, party.c.id, party.c.version, resource.c.client)
     there = (resource.c.type == party.c.holder_type, resource.c.id == party.c.holder_id, resource.c.client != literal_column("''", Text))
-    where = (*this, version, party.c.role.in_([literal_column(f"'{role}'", Text) for role in ("target", "security-context")]), *there)
-    return select(resource.c.client).where(*where).distinct().order_by(resource.c.client)
+    role = party.c.role.in_([literal_column(f"'{role}'", Text) for role in ("target", "security-context")])
+    return select(*found).where(in_list(party.c.id, "ids", dialect), role, *there).distinct().order_by(resource.c.client)
 
 
 class Reader(Connected):
@@ -124,11 +123,15 @@ class Reader(Connected):
             for one in records
         ]
 
-    async def clients_pointed_at(self, type: str, id: str, version: int) -> list[str]:
-        """The clients, by id, of the resources that a version of a Binary or Provenance points at, whoever may see them."""
-        statement = self.statements.fixed("clients-pointed-at", _clients_pointed_at)
-        values = statement.values({"of_type": type, "of_id": id, "of_version": version})
-        return [cast("str", row[0]) for row in await self.connection.fetch(statement.text, values)]
+    async def clients_pointed_at(self, records: Sequence[Record]) -> Mapping[tuple[str, str, int], Sequence[str]]:
+        """The clients, by id, of what versions of Binaries or Provenances point at, whoever may see it; by type, id, version."""
+        dialect = self.statements.dialect
+        statement = self.statements.fixed("clients-pointed-at", lambda: _clients_pointed_at(dialect))
+        found: dict[tuple[str, str, int], list[str]] = {}
+        rows = await self.fetch(statement, {"ids": text_list([record.id for record in records], dialect)}) if records else ()
+        for type_, id_, version, client in cast("Sequence[tuple[str, str, int, str]]", rows):
+            found.setdefault((type_, id_, version), []).append(client)
+        return found
 
     async def horizon(self) -> int:
         """The stamp up to which nothing is still being written: what is there with an older stamp is all there ever will be."""
