@@ -18,8 +18,9 @@ TOLD_BESIDE = {LAW, "R", "V"}
 
 
 def matched(labels: frozenset[str]) -> frozenset[str]:
-    """What consents are matched by: families, law and confidentiality."""
-    return families(labels) | (labels & TOLD_BESIDE)
+    """What consents are matched by: families, law and confidentiality, of which a body says the highest alone."""
+    told = families(labels) | (labels & TOLD_BESIDE)
+    return told - {"R"} if "V" in told else told
 
 
 def served(copy: Resource) -> frozenset[str]:

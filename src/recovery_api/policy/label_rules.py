@@ -17,7 +17,7 @@ from recovery_api.fhir.paths import at, references_at
 from recovery_api.store.records import Basis
 
 LOINC: Final = "http://loinc.org"
-SIGNED: Final = frozenset({"final", "amended"})
+SIGNED: Final = frozenset({"final"})
 
 Lookup: TypeAlias = Callable[[str], int]
 """From a code of one system to the bits of its labels."""
