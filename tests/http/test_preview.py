@@ -108,3 +108,7 @@ async def test_somebody_elses_client_is_as_absent(shared: Api) -> None:
 @pytest.mark.parametrize("caller", [MAYA, CHEN, SYS_RIVERBEND, APP_ANA, KIM], ids=lambda one: one.name)
 async def test_nobody_else_may_ask(shared: Api, caller: Caller) -> None:
     assert (await previewed(shared, {"resourceType": "Consent"}, caller)).status == 403
+
+
+async def test_it_is_asked_for_by_post_since_no_query_holds_a_consent(shared: Api) -> None:
+    assert (await shared.as_(RUTH).get("Consent/$preview")).status == 405

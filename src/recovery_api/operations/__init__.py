@@ -37,7 +37,7 @@ async def operate(server: Server, request: FhirRequest) -> FhirResult:
     operation = OPERATIONS.get(request.operation or "")
     if operation is None or not operation.stands_at(request.type, request.id):
         raise NotFound(Issue("not-supported", f"There is no operation ${(request.operation or '')[:64]} here."))
-    if request.method != "POST" and operation.affects_state:
-        raise MethodNotAllowed("This operation changes something: ask for it by POST.")
+    if request.method != "POST" and operation.needs_body:
+        raise MethodNotAllowed("This operation changes something, or takes what no query holds: ask for it by POST.")
     decide_operation(server.matrix, request.actor, operation.definition["code"], request.type or "")
     return await operation.run(Operating(server, request, operation))
