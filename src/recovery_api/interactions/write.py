@@ -37,7 +37,7 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     """Store a new resource, checked, under this id."""
     check_writable(writing, None, resource)
     _check(writing, None, resource, resource)
-    localize(writing, resource)
+    localize(resource, writing.server.base)
     said = _with_meta(writing, resource, id, 1)
     about = facets(said, writing.server.matrix, writing.server.zone)
     await _check_references(writing, resource, about.client, None)
@@ -94,7 +94,7 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
     revoked = is_revoked(before, resource) if current.type == "Consent" else False
     if revoked:
         resource = with_revocation(resource, instant(writing.writer.stamp))
-    localize(writing, resource)
+    localize(resource, writing.server.base)
     version = current.version + 1
     said = _with_meta(writing, resource, current.id, version)
     about = facets(said, writing.server.matrix, writing.server.zone)
@@ -119,10 +119,10 @@ async def remove(writing: Writing, current: Record) -> FhirResult:
     return FhirResult(204, outcome=SAVED, shown=[Saved(current.type, current.id, version, current.client)])
 
 
-def localize(writing: Writing, resource: JsonObject) -> None:
-    """Make absolute references to this server relative, in place."""
+def localize(resource: JsonObject, base: str) -> None:
+    """Make absolute references to this server, whose FHIR base is `base`, relative, in place."""
     for _, holder in references(resource):
-        literal = parse_reference(holder["reference"], writing.server.base)
+        literal = parse_reference(holder["reference"], base)
         if literal and literal.kind is Kind.LOCAL:
             holder["reference"] = literal.text
 

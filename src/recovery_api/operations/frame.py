@@ -26,6 +26,11 @@ class Operation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "affects_state", self.definition.get("affectsState", True))
 
+    @property
+    def needs_body(self) -> bool:
+        """It changes something, or must be given what no query holds."""
+        return self.affects_state or any(one.min and not one.is_simple for one in self.inputs.values())
+
     def stands_at(self, type: str | None, id: str | None) -> bool:
         """Whether it can be asked for on the system, a type, or an instance."""
         if type is None:

@@ -50,7 +50,7 @@ def operation_schemas(definitions: Iterable[JsonObject]) -> dict[str, JsonObject
     for definition in definitions:
         name = definition["name"]
         taken = [_named(one.name, one.type, _words(definition, one.name, "in"), one.codes) for one in inputs(definition).values()]
-        given = [_named(one["name"], one["type"], one["documentation"], None) for one in _out(definition)]
+        given = [_given(one) for one in _out(definition)]
         found[f"{name}Parameters"] = _parameters(taken)
         if _result(definition) == "Parameters":
             found[f"{name}Answer"] = _parameters(given)
@@ -115,6 +115,20 @@ def _parameters(named: list[JsonObject]) -> JsonObject:
     items: JsonObject = {"anyOf": named} if named else {}
     inner: JsonObject = {"type": "object", "properties": {"parameter": {"type": "array", "items": items}}}
     return {"allOf": [ref("Parameters"), inner]}
+
+
+def _given(one: JsonObject) -> JsonObject:
+    """The schema of one parameter that comes out: a value, or parts."""
+    if "part" not in one:
+        return _named(one["name"], one["type"], one["documentation"], None)
+    parts: JsonObject = {"type": "array", "items": {"anyOf": [_given(part) for part in one["part"]]}}
+    return {
+        "title": one["name"],
+        "description": one["documentation"],
+        "type": "object",
+        "properties": {"name": {"const": one["name"]}, "part": parts},
+        "required": ["name", "part"],
+    }
 
 
 def _named(name: str, type: str, words: str, codes: frozenset[str] | None) -> JsonObject:
