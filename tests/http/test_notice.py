@@ -66,6 +66,14 @@ async def test_every_way_to_read_says_it_in_a_header(shared: Api, place: str) ->
     assert HEADER not in (await shared.as_(MAYA).get(path)).headers
 
 
+async def test_everything_of_a_client_ends_with_it(shared: Api) -> None:
+    page = await shared.as_(CHEN).get("Patient/ana/$everything", _count=200)
+    assert page.headers[HEADER] == "42cfr2.32"
+    [told] = outcomes(page)
+    assert "Consent/c-ana" in told["issue"][1]["diagnostics"]
+    assert outcomes(await shared.as_(CHEN).get("Patient/ben/$everything")) == []
+
+
 async def test_a_batch_says_it_where_one_of_its_entries_does(shared: Api) -> None:
     def batch(*paths: str) -> dict[str, Any]:
         entries = [{"request": {"method": "GET", "url": path}} for path in paths]

@@ -2,7 +2,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from recovery_api.fhir.json import JsonObject, load
+from recovery_api.fhir.bundle import outcome_entry
+from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.paths import objects_at
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import Server
@@ -27,6 +28,11 @@ def disclosure(actor: Actor, records: Iterable[Record]) -> Disclosure:
             consents.update((record.basis or "").split())
             noticed = noticed or is_disclosed(actor, record.labels, record.basis or "")
     return Disclosure(tuple(f"Consent/{id}" for id in sorted(consents)), noticed)
+
+
+def noticed_entry(server: Server, consents: Iterable[str]) -> bytes:
+    """The entry of a searchset that holds the notice and names the Consents (references)."""
+    return outcome_entry(dump(server.notice.outcome(each.removeprefix("Consent/") for each in consents)))
 
 
 def is_ended(actor: Actor, record: Record) -> bool:

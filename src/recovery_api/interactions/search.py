@@ -15,7 +15,7 @@ from recovery_api.fhir.search.parse import parse
 from recovery_api.fhir.search.query import Pair, Query
 from recovery_api.fhir.summary import summarized, with_elements
 from recovery_api.interactions.context import FhirResult
-from recovery_api.interactions.disclosure import disclosure
+from recovery_api.interactions.disclosure import disclosure, noticed_entry
 from recovery_api.interactions.pages import followed, link, next_link
 from recovery_api.interactions.present import looks_as_stored, present
 from recovery_api.interactions.shown import shown
@@ -70,7 +70,7 @@ async def search(reading: Reading) -> FhirResult:
     given = [*page.records, *page.included]
     consents, noticed = disclosure(reading.request.actor, given)
     if noticed:
-        entries.append(outcome_entry(dump(server.notice.outcome(each.removeprefix("Consent/") for each in consents))))
+        entries.append(noticed_entry(server, consents))
     total = page.total if counts or query.total != "none" else None
     body = bundle("searchset", entries, total=total, links=links, id=server.new_id(), updated=instant(server.clock()))
     told = await shown(reading.reader, given)

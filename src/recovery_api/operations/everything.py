@@ -9,6 +9,7 @@ from recovery_api.fhir.parameters import Given
 from recovery_api.fhir.search.expression import EVERYTHING, Expression, Not, Own, Row, both, either
 from recovery_api.fhir.search.parse import condition
 from recovery_api.interactions.context import FhirResult
+from recovery_api.interactions.disclosure import disclosure, noticed_entry
 from recovery_api.interactions.present import present
 from recovery_api.interactions.shown import shown
 from recovery_api.operations.frame import Operating
@@ -75,10 +76,14 @@ async def everything(operating: Operating) -> FhirResult:
         if all(one.type != PATIENT for one in page.records) and await reader.read(PATIENT, id) is None:
             raise NotFound
         entries = await _entries(operating, reader, page)
-        told = await shown(reader, [*page.records, *page.included])
+        given = [*page.records, *page.included]
+        told = await shown(reader, given)
+    consents, noticed = disclosure(request.actor, given)
+    if noticed:
+        entries.append(noticed_entry(server, consents))
     there = links(operating, wanted, page)
     body = bundle("searchset", entries, total=page.total, links=there, id=server.new_id(), updated=instant(server.clock()))
-    return FhirResult(200, body, shown=told, pairs=wanted.said)
+    return FhirResult(200, body, shown=told, consents=consents, pairs=wanted.said, noticed=noticed)
 
 
 def _named(wanted: Asked) -> list[str]:
