@@ -88,7 +88,7 @@ async def test_19_what_was_given_before_the_consent_was_revoked_is_told_to_the_c
     assert event["recorded"] == "2026-08-20T09:00:00.000000Z"
     assert recipients(event) == ["sys-riverbend", "Organization/org-riverbend"]
     assert event["purposeOfEvent"][0]["coding"][0]["code"] == "TREAT"
-    assert given(event) == ["Patient/dan", "DocumentReference/d-dan-1"]
+    assert given(event) == ["Patient/dan", "DocumentReference/d-dan-1", "Consent/c-dan"]
     assert event["meta"] == {"tag": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}]}
     for reader in (REP_DAN, SAM):
         assert (await accounting(august.as_(reader), "dan")).matches == [event]
@@ -121,9 +121,9 @@ async def test_what_the_client_may_not_read_is_told_by_its_type_and_what_was_del
         assert (await riverbend.get(path)).status == 200
     assert (await ruth.delete(f"Observation/{made['id']}")).status == 204
     told = (await accounting(august.as_(APP_ANA), "ana")).matches
-    assert sorted(map(given, told)) == [["Patient/ana", "Flag"], ["Patient/ana", "Observation"]]
+    assert sorted(map(given, told)) == [["Patient/ana", "Flag", "Consent/c-ana"], ["Patient/ana", "Observation", "Consent/c-ana"]]
     full = (await accounting(august.as_(SAM), "ana")).matches
-    assert sorted(map(given, full)) == [["Patient/ana", "Flag/f-ana"], ["Patient/ana", "Observation"]]
+    assert sorted(map(given, full)) == [["Patient/ana", "Flag/f-ana", "Consent/c-ana"], ["Patient/ana", "Observation", "Consent/c-ana"]]
 
 
 async def test_of_what_was_given_of_several_clients_each_is_told_their_own_alone(api: Api) -> None:
@@ -135,7 +135,7 @@ async def test_of_what_was_given_of_several_clients_each_is_told_their_own_alone
     own = {id: (await chen.get("Observation", patient=id)).ids for id in clients}
     for id in clients:
         assert own[id]
-        assert [set(each) for each in told[id]] == [{f"Patient/{id}", *(f"Observation/{one}" for one in own[id])}]
+        assert [set(each) for each in told[id]] == [{f"Patient/{id}", f"Consent/c-{id}", *(f"Observation/{one}" for one in own[id])}]
     assert set(given((await accounting(api.as_(APP_ANA), "ana")).matches[-1])) == set(told["ana"][0])
 
 
@@ -144,7 +144,7 @@ async def test_notes_and_statements_are_told_by_whose_they_are(api: Api) -> None
     assert (await riverbend.get("Binary/b-ana-1")).status == 200
     assert (await riverbend.get("Provenance", _count="100")).status == 200
     last, first = (await accounting(api.as_(SAM), "ana")).matches
-    assert given(first) == ["Patient/ana", "Binary/b-ana-1"]
+    assert given(first) == ["Patient/ana", "Binary/b-ana-1", "Consent/c-ana"]
     assert "Provenance/prov-d-ana-1" in given(last)
     assert not [each for each in given(last) if "ben" in each or "cora" in each]
 

@@ -91,7 +91,7 @@ def record_columns(compiler: Compiling, table: FromClause, types: Sequence[str])
     stored = [table.c[name] for name in STORED]
     if compiler.visibility.complete:
         return [*stored, null().label("basis"), null().label("hidden")]
-    by = basis(compiler.visibility, compiler.dialect, table, types).label("basis")
+    by = basis(compiler, table, types).label("basis")
     return [*stored, by, case(*_left(compiler, table, types), else_=null()).label("hidden")]
 
 
