@@ -141,7 +141,7 @@ async def by_include(scene: Scene, link: Link) -> list[str]:
         target
         for targets in left.values()
         for target in targets
-        if scene.oracle.reads(scene.caller, target) and scene.may(target.split("/")[0], "search")
+        if scene.oracle.reads(scene.caller, target) and scene.may(target.split("/")[0], "read")
     }
     return _differ(f"_include={link}", set(found(answer.json, "include")) | (expected & matched), expected)
 
