@@ -15,7 +15,7 @@ PORT_OPTION := --port $(PORT)
 export RECOVERY_PUBLIC_URL ?= http://127.0.0.1:$(PORT)
 endif
 
-.PHONY: help install demo serve test test-system-postgresql check lint types floors format bench openapi definitions image lock
+.PHONY: help install demo serve test test-system-postgresql check lint types floors format bench openapi reference definitions image lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ bench: .venv/.dev ## benchmarks: one table of ratios, and bench/results/latest.j
 openapi: .venv/.dev ## openapi/recovery-api.json from the definitions
 	@$(BIN)/recovery-api openapi > openapi/recovery-api.json.new
 	@mv openapi/recovery-api.json.new openapi/recovery-api.json
+
+reference: .venv/.dev ## docs/reference: settings, who may do what, rules and errors
+	@$(BIN)/python scripts/write_reference.py
 
 definitions: .venv/.dev ## the compact facts in src/recovery_api/definitions from the official packages (ARGS=)
 	@$(BIN)/python scripts/compile_definitions.py $(ARGS)
