@@ -44,10 +44,10 @@ class Clock:
 
 
 class Ids:
-    """Ids as the server gives them, one after the other, the same in every run."""
+    """Ids as the server gives them, one after the other, the same in every run. `first`: where they begin."""
 
-    def __init__(self) -> None:
-        self._numbers = count(1)
+    def __init__(self, first: int = 1) -> None:
+        self._numbers = count(first)
 
     def __call__(self) -> str:
         return f"019e0000-0000-7000-8000-{next(self._numbers):012x}"
@@ -182,6 +182,9 @@ class Api:
         await load_all(self.running.server, resources)
 
 
+_SERVERS: dict[str, int] = {}
+
+
 @asynccontextmanager
 async def serving(
     database_url: str, folder: Path, resources: Iterable[JsonObject] = (), record: Record | None = None, **environment: str
@@ -192,7 +195,8 @@ async def serving(
     clock = Clock()
     given = {"DATABASE_URL": database_url, "DATA_DIR": str(folder), **environment}
     settings = load_settings({f"RECOVERY_{name}": value for name, value in given.items()}, folder / "no.env")
-    async with running(settings, clock=clock, ids=Ids(), record=record) as server:
+    servers = _SERVERS[database_url] = _SERVERS.get(database_url, -1) + 1  # those over one database give no id twice
+    async with running(settings, clock=clock, ids=Ids(1 + (servers << 32)), record=record) as server:
         config = uvicorn.Config(
             application(server), host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False, date_header=False
         )

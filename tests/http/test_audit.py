@@ -32,6 +32,7 @@ class Case(NamedTuple):
 
 
 REFUSED = {"permitted": False}
+BY_CONSENT = {"consents": ("Consent/c-ana",)}
 DONE = (
     Case(
         MAYA, "GET", "Observation/o-ana-mood", 200,
@@ -69,18 +70,19 @@ DONE = (
     ),
     Case(
         CHEN, "GET", "DocumentReference/d-ana-1", 200,
-        {"kind": "disclosure", "action": "read", "data": ("DocumentReference/d-ana-1/_history/1",), "patients": ("ana",)},
+        {"kind": "disclosure", "action": "read", "data": ("DocumentReference/d-ana-1/_history/1",), "patients": ("ana",)} | BY_CONSENT,
     ),
     Case(
         SYS_RIVERBEND, "GET", "DocumentReference?patient=ana", 200,
         {
             "kind": "disclosure", "action": "search-type", "data": ("DocumentReference/d-ana-1/_history/1",), "patients": ("ana",),
+            **BY_CONSENT,
             "query": "DocumentReference?patient=ana",
         },
     ),
     Case(
         SYS_RIVERBEND, "GET", "Binary/b-ana-1", 200,
-        {"kind": "disclosure", "action": "read", "data": ("Binary/b-ana-1/_history/1",), "patients": ("ana",)},
+        {"kind": "disclosure", "action": "read", "data": ("Binary/b-ana-1/_history/1",), "patients": ("ana",)} | BY_CONSENT,
     ),
     Case(SYS_RIVERBEND, "GET", "Organization/org-cir", 200, {"action": "read", "data": ("Organization/org-cir/_history/1",)}),
 )  # fmt: skip

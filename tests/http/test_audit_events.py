@@ -111,7 +111,7 @@ async def test_a_disclosure_names_source_recipient_patient_and_data(busy: Api) -
     [event] = (await busy.as_(SAM).get("AuditEvent", altid="sys-riverbend")).matches
     assert event["type"] == {"system": DCM, "code": "110106"}
     agents = {agent["type"]["coding"][0]["code"]: agent for agent in event["agent"]}
-    assert set(agents) == {"110153", "110152", "PROV", "159541003"}
+    assert set(agents) == {"110153", "110152", "PROV", "159541003", "429577009"}
     assert agents["110152"]["who"] == {"identifier": {"value": "sys-riverbend"}}
     assert agents["110152"]["policy"][0].startswith("urn:ietf:params:oauth:jti:")
     assert agents["PROV"]["who"] == {"reference": RIVERBEND}

@@ -86,8 +86,8 @@ async def test_an_empty_bundle_gets_an_empty_answer(api: Api) -> None:
     ],
 )
 async def test_an_entry_reads_on_condition(shared: Api, condition: dict[str, str], status: str) -> None:
-    entry = {"request": {"method": "GET", "url": "Encounter/e-ana-1"} | condition}
-    answer = await shared.as_(MAYA).post("", bundle("batch", entry))
+    entry = {"request": {"method": "GET", "url": "Patient/ana"} | condition}
+    answer = await shared.as_(RUTH).post("", bundle("batch", entry))
     [said] = answer.json["entry"]
     assert said["response"]["status"][:3] == status
     assert ("resource" in said) == (status == "200")

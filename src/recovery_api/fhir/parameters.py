@@ -9,6 +9,7 @@ from recovery_api.fhir import profile
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.errors import BadRequest, Issue
 from recovery_api.fhir.json import Json, JsonObject
+from recovery_api.fhir.json_types import is_object
 from recovery_api.fhir.primitives import PRIMITIVES
 from recovery_api.fhir.shipped import enumerated, shipped
 
@@ -180,7 +181,8 @@ def _from_text(wanted: Input, text: str) -> Json:
 def _wrong(wanted: Input, value: Json, type: str) -> str:
     """What the value must be, where it is something else; '' where it is right."""
     if wanted.is_resource:
-        return "" if type == "Resource" and wanted.type in {"Resource", value.get("resourceType")} else f"a resource ({wanted.type})"
+        named = value.get("resourceType") if is_object(value) else None
+        return "" if type == "Resource" and named and wanted.type in {"Resource", named} else f"a resource ({wanted.type})"
     if not type and not wanted.is_simple:
         return f"in the body: it is a {wanted.type}"
     if type and wanted.type not in _lineage(type):

@@ -99,7 +99,7 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
     said = _with_meta(writing, resource, current.id, version)
     about = facets(said, writing.server.matrix, writing.server.zone)
     _check_client(about, current)
-    await _check_references(writing, sent, about.client, before)
+    await _check_references(writing, sent, about.client, copy.seen)
     about = about._replace(raised=raised(said["meta"].get("security"), current.labels, current.raised))
     node = Labelled(said, about, before=current.labels, sender=_sender(writing.request.actor))
     await writing.server.labeller.label(writing.writer, [node])
