@@ -48,7 +48,7 @@ def mutations(chance: Random, caller: Caller) -> list[Mutation]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("caller", SOME_CALLERS, ids=lambda caller: caller.name)
 @settings(
-    max_examples=2,
+    max_examples=4,
     phases=[Phase.generate],
     derandomize=True,
     database=None,
