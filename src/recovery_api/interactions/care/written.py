@@ -1,0 +1,28 @@
+"""A change of one resource, as the rules of recovery work see it."""
+from typing import NamedTuple
+
+from recovery_api.fhir.json import JsonObject
+from recovery_api.identity.actor import Actor
+from recovery_api.interactions.context import Server
+from recovery_api.store.writer import Writer
+
+
+class Written(NamedTuple):
+    """A version that somebody writes, whole and with its id, and the one before it (None for a new resource).
+
+    `writer` is theirs; `server.grants.system` is the sight of the server itself.
+    """
+
+    server: Server
+    actor: Actor
+    writer: Writer
+    before: JsonObject | None
+    after: JsonObject
+
+    @property
+    def type(self) -> str:
+        return self.after["resourceType"]
+
+    def became(self, element: str, *values: str) -> bool:
+        """The element has one of the values now, and had none of them before."""
+        return self.after.get(element) in values and (self.before is None or self.before.get(element) not in values)
