@@ -5,8 +5,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from recovery_api.demo.codes import ACT, diagnosis, ref
+from recovery_api.demo.codes import diagnosis
 from recovery_api.demo.world import fixture
+from recovery_api.domain.codes import ACT, ref
 from recovery_api.fhir.json import JsonObject
 from recovery_api.policy.facets import facets
 from recovery_api.policy.label_rules import LabelRules, said_in_file
