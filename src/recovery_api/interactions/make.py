@@ -49,8 +49,13 @@ async def change(server: Server, writer: Writer, type: str, id: str, revise: Cal
 
 
 async def found(server: Server, reader: Reader, type: str, *pairs: tuple[str, str], most: int = MOST_FOUND) -> list[JsonObject]:
-    """The resources of a type for which the search parameters hold, whoever may see them, by id."""
-    page = await reader.seeing(server.grants.system).search(SearchQuery((type,), condition(type, pairs, server.search), count=most))
+    """The resources of a type for which the search parameters hold, whoever may see them."""
+    return await seen(server, reader.seeing(server.grants.system), type, *pairs, most=most)
+
+
+async def seen(server: Server, reader: Reader, type: str, *pairs: tuple[str, str], most: int = MOST_FOUND) -> list[JsonObject]:
+    """The same as far as the reader sees them: what follows from it tells nothing that they could not read."""
+    page = await reader.search(SearchQuery((type,), condition(type, pairs, server.search), count=most))
     return [load(record.body) for record in page.records if record.body]
 
 

@@ -6,11 +6,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from recovery_api.interactions.care.assignments import respect_wishes
+from recovery_api.interactions.care.goals import keep_the_pace
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
 
-PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "CareTeam": (respect_wishes,),
+        "Goal": (keep_the_pace,),
+    }
+)
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
 FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType({})
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""

@@ -1,6 +1,8 @@
 """A change of one resource, as the rules of recovery work see it."""
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from recovery_api.fhir.instants import EPOCH
 from recovery_api.fhir.json import JsonObject
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import Server
@@ -22,6 +24,16 @@ class Written(NamedTuple):
     @property
     def type(self) -> str:
         return self.after["resourceType"]
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the write, in the agency's zone."""
+        return (EPOCH + timedelta(microseconds=self.writer.stamp)).astimezone(self.server.zone)
+
+    @property
+    def today(self) -> date:
+        """The day of the write in the agency's zone."""
+        return self.now.date()
 
     def became(self, element: str, *values: str) -> bool:
         """The element has one of the values now, and had none of them before."""
