@@ -75,12 +75,6 @@ class Consents:
         """A deny that names the caller in person, and not only their organization, applies without an exception."""
         return self._denied(lambda rule: self._named(rule.c.actors, in_person=True))
 
-    def nothing_denied_in_person(self) -> Clause:
-        """No deny of the client names the caller in person, whatever it closes."""
-        deny = consent_rule.alias()
-        named = self._named(deny.c.actors, in_person=True)
-        return ~_exists(deny, [deny.c.client == self._table.c.client, deny.c.effect == _text("deny"), named])
-
     def basis(self) -> Clause:
         """The resource is a Consent with a permit that names the caller and is in force."""
         rule = consent_rule.alias()
@@ -171,8 +165,9 @@ class Consents:
         if self._table is history:
             return rule.c.code == _EMPTY if effect == "permit" else literal_column("TRUE")
         row = search_index.alias()
-        numbers = {type_: _number(param_number(type_)) for type_ in self._types}
-        number = next(iter(numbers.values())) if len(numbers) == 1 else case(numbers, value=self._table.c.type)
+        numbers = [(type_, _number(param_number(type_))) for type_ in self._types]
+        named = ((self._table.c.type == _text(type_), number) for type_, number in numbers)
+        number = numbers[0][1] if len(numbers) == 1 else case(*named)
         here = [row.c.id == self._table.c.id, row.c.type == number]
         return or_(rule.c.code == _EMPTY, _exists(row, [*here, row.c.system == rule.c.system, row.c.value == rule.c.code]))
 
