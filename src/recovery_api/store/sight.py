@@ -72,7 +72,7 @@ def leads_to_seen(
             ways.append(and_(one_of(type_, names), one_of(named.c.role, (via.role,)), *rest))
     at = (pointing.c.type == type_, pointing.c.id == id_, *of_version(named, pointing), one_of(named.c.holder_type, followed))
     further = select(named.c.holder_type, named.c.holder_id).where(*at, or_(*ways)).correlate_except(pointing, named)
-    aim = union_all(select(type_.label("type"), id_.label("id")).correlate_except(), further).subquery("aim")
+    aim = union_all(select(type_.label("type"), id_.label("id")).correlate_except(), further).subquery("aimed_at")
     found = select(_ONE).where(judged.c.type == aim.c.type, judged.c.id == aim.c.id, holds).correlate_except(judged)
     return existing(select(_ONE).select_from(aim).where(existing(found)).correlate_except(aim))
 
