@@ -1,7 +1,7 @@
 """Consent in SQL: whether the rules of a client's Consents open a resource to the caller, or close it (policy/consent.py)."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -165,9 +165,8 @@ class Consents:
         if self._table is history:
             return rule.c.code == _EMPTY if effect == "permit" else literal_column("TRUE")
         row = search_index.alias()
-        numbers = [(type_, _number(param_number(type_))) for type_ in self._types]
-        named = ((self._table.c.type == _text(type_), number) for type_, number in numbers)
-        number = numbers[0][1] if len(numbers) == 1 else case(*named)
+        numbers = [(cast("Any", literal_column(f"'{type_}'", Text)), _number(param_number(type_))) for type_ in self._types]
+        number = numbers[0][1] if len(numbers) == 1 else case(*numbers, value=self._table.c.type)
         here = [row.c.id == self._table.c.id, row.c.type == number]
         return or_(rule.c.code == _EMPTY, _exists(row, [*here, row.c.system == rule.c.system, row.c.value == rule.c.code]))
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 
 from recovery_api.fhir.search.expression import And, Expression, Row
@@ -73,20 +74,15 @@ def record_columns(compiler: Compiling, table: FromClause, types: Sequence[str])
     if compiler.visibility.complete:
         return [*stored, null().label("basis"), null().label("hidden")]
     by = basis(compiler, table, types).label("basis")
-    return [*stored, by, case(*_hidden(compiler, table, _known(compiler, table, types)), else_=null()).label("hidden")]
+    links, nothing = table.c.links, _text("")
+    return [*stored, by, case((links != nothing, _hidden(compiler, links, _known(compiler, table, types))), else_=null()).label("hidden")]
 
 
-def _hidden(compiler: Compiling, table: FromClause, known: Known) -> list[tuple[Clause, ColumnElement[Any]]]:
-    """The hidden links, by how many there are in all. SQLite is slow to take a list apart: one link is asked for as it is."""
-    links, nothing, space = table.c.links, _text(""), _text(" ")
+def _hidden(compiler: Compiling, links: ColumnElement[str], known: Known) -> ColumnElement[str]:
     link = _listed(links, compiler.dialect)
-    joined = (func.string_agg if compiler.dialect == "postgresql" else func.group_concat)(link.c.value, space, type_=Text)
-    hidden = select(func.coalesce(joined, nothing)).select_from(link).correlate_except(link)
-    several = hidden.where(not_(_is_followed(compiler, link.c.value, known))).scalar_subquery()
-    if compiler.dialect == "postgresql":
-        return [(links != nothing, several)]
-    single = case((_is_followed(compiler, links, known), nothing), else_=links)
-    return [(links == nothing, null()), (position(links, space) == literal_column("0", Integer), single), (links != nothing, several)]
+    joined = (func.string_agg if compiler.dialect == "postgresql" else func.group_concat)(link.c.value, _text(" "), type_=Text)
+    hidden = select(func.coalesce(joined, _text(""))).where(not_(_is_followed(compiler, link.c.value, known)))
+    return hidden.correlate_except(link).scalar_subquery()
 
 
 def _is_followed(compiler: Compiling, link: ColumnElement[str], known: Known) -> Clause:
@@ -142,11 +138,14 @@ def _may_be_followed(
 
 
 def _listed(links: ColumnElement[str], dialect: Dialect) -> Any:
-    """A text of references with spaces between, as rows with a `value`."""
+    """A text of references with spaces between, as rows with a `value`. SQLite is slow to take a list apart: one stays as it is."""
+    space = _text(" ")
     if dialect == "postgresql":
-        return func.unnest(func.string_to_array(links, _text(" "))).table_valued(column("value", Text)).render_derived(name="link")
-    array = _text('["') + func.replace(links, _text(" "), _text('","')) + _text('"]')
-    return func.json_each(array).table_valued(column("value", Text), name="link")
+        return func.unnest(func.string_to_array(links, space)).table_valued(column("value", Text)).render_derived(name="link")
+    is_one = position(links, space) == literal_column("0", Integer)
+    each = func.json_each(_text('["') + func.replace(links, space, _text('","')) + _text('"]')).table_valued(column("value", Text))
+    one, several = select(links.label("value")).where(is_one), select(each.c.value).where(~is_one).correlate_except(each)
+    return union_all(one.correlate_except(), several).subquery("link")
 
 
 def _text(value: str) -> ColumnElement[str]:
