@@ -2,13 +2,15 @@
 
 The statements are those that the front door really sends, with the callers' visibility in them.
 """
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, cast
 
 import pytest
 
 from bench import population
 from bench.work import WORKS, Agency, Ask, Work
+from recovery_api.store.statement import SqlValue
+from recovery_api.store.tables import consent_rule
 from recovery_api.store.visibility import SYSTEM
 from tests.api import Api, serving
 from tests.callers import staff, system
@@ -20,7 +22,7 @@ WHOLE = ("Seq Scan", "SCAN ", "(type=?)")
 """How a plan says that it reads all of a table, or all resources of a type."""
 SMALL = (
     "relation", "clock", "stamp_sequence", "json_each", "CONSTANT ROW", "subquery", "anon_", "index_row", "party_row",
-    "link", "page", "reached", "versions", "client_context",
+    "link", "page", "reached", "versions", "client_context", "aimed_at",
 )  # fmt: skip
 """Tables that are small, one row, or no tables."""
 
@@ -38,8 +40,23 @@ async def office(databases: Databases, migrated_template: str, tmp_path_factory:
         companions = range(clients // population.CLIENTS_OF_COMPANION)
         tokens = tuple((each, api.token(staff(f"companion-{each:04}", "companion"))) for each in companions)
         manager, ehr = api.token(staff("manager-0000", "case-manager")), api.token(system("ehr", "ehr", "org-riverbend"))
+        await _consents_of_others(api)
+        for token in (*(token for _, token in tokens), manager, ehr):  # who first asks is looked up, and begins the audit chain
+            assert (await api.http.get("Practitioner/companion-0000", headers={"authorization": f"Bearer {token}"})).status_code == 200
         yield Office(api, Agency(clients, tokens, manager, ehr))
     databases.drop(url)
+
+
+async def _consents_of_others(api: Api) -> None:
+    """As many clients as Observations have consented too: of a few rules, PostgreSQL reads all at once."""
+    columns = [column.name for column in consent_rule.columns]
+    async with api.running.server.store.writer(SYSTEM) as writer:
+        [row] = await writer.connection.fetch(f"SELECT {', '.join(columns)} FROM consent_rule LIMIT 1")
+        said = dict(zip(columns, cast("Sequence[SqlValue]", row), strict=True))
+        rules = [(*(said | {"client": f"client-{each}", "consent": f"c-{each}"}).values(),) for each in range(OBSERVATIONS)]
+        await writer.connection.copy("consent_rule", columns, rules)
+        if writer.statements.dialect == "postgresql":
+            await writer.connection.execute("ANALYZE consent_rule")
 
 
 async def _asked(office: Office, ask: Ask, status: int) -> list[Asked]:

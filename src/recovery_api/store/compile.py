@@ -41,7 +41,6 @@ from recovery_api.fhir.search.expression import (
     Expression,
     Has,
     Not,
-    NothingDeniedInPerson,
     Or,
     Own,
     OwnBasis,
@@ -59,7 +58,8 @@ from recovery_api.store.follow import kept
 from recovery_api.store.lift import after_prefix, next_place
 from recovery_api.store.position import position
 from recovery_api.store.records import Parameter, Parameters
-from recovery_api.store.related import lack_now_too, looks_further, named_in, of_version, related, standing_now
+from recovery_api.store.related import lack_now_too, looks_further, named_in, of_version, related
+from recovery_api.store.sight import seen
 from recovery_api.store.statement import Dialect, one_of, sql_value
 from recovery_api.store.tables import party, relation, resource, search_index
 from recovery_api.store.visibility import Visibility
@@ -110,9 +110,9 @@ class Compiler:
         """The same for another visibility."""
         return type(self)(self.dialect, self._parameters, visibility)
 
-    def condition(self, expression: Expression, table: FromClause) -> Clause:
-        """What a rule says of one row of a table of versions."""
-        return self._all(expression, Scope(table, (), single=True, caller=False))
+    def condition(self, expression: Expression, table: FromClause, types: tuple[str, ...] = ()) -> Clause:
+        """What a rule says of one row, of one of these types, of a table of versions."""
+        return self._all(expression, Scope(table, types, single=True, caller=False))
 
     # What may be seen
 
@@ -188,11 +188,8 @@ class Compiler:
         match expression:
             case ClientOf():
                 return self._client_of(expression, scope)
-            case Party(roles, holder):
-                return named_in(roles, party.c.holder == sql_value(holder, Text()), scope.table)
-            case PartyIn(roles, kinds, holder):
-                held = select(relation.c.client).where(*standing_now(kinds, holder))
-                return named_in(roles, party.c.holder.in_(held), scope.table)
+            case Party() | PartyIn():
+                return named_in(expression, scope.table)
             case Via(role):
                 return self._via(role, scope)
             case Consented(person, recipient):
@@ -200,8 +197,6 @@ class Compiler:
                 return Consents(scope.table, scope.types, scope.client, person=person, recipient=named).permitted()
             case DeniedInPerson():
                 return Consents(scope.table, scope.types, scope.client).denied_in_person()
-            case NothingDeniedInPerson():
-                return Consents(scope.table, scope.types, scope.client).nothing_denied_in_person()
             case OwnBasis():
                 return Consents(scope.table, scope.types).basis()
             case _:
@@ -323,7 +318,7 @@ class Compiler:
             target.c.id == named.c.holder_id,
         ]
         if not self._visibility.complete:
-            where.append(self.visible(Scope(target, readable, single=True, caller=False)))
+            where.append(seen(self, target, readable))
         return existing(select(literal_column("1", Integer)).where(*where).correlate_except(named, target))
 
 

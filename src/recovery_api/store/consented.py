@@ -1,7 +1,7 @@
 """Consent in SQL: whether the rules of a client's Consents open a resource to the caller, or close it (policy/consent.py)."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -74,12 +74,6 @@ class Consents:
     def denied_in_person(self) -> Clause:
         """A deny that names the caller in person, and not only their organization, applies without an exception."""
         return self._denied(lambda rule: self._named(rule.c.actors, in_person=True))
-
-    def nothing_denied_in_person(self) -> Clause:
-        """No deny of the client names the caller in person, whatever it closes."""
-        deny = consent_rule.alias()
-        named = self._named(deny.c.actors, in_person=True)
-        return ~_exists(deny, [deny.c.client == self._table.c.client, deny.c.effect == _text("deny"), named])
 
     def basis(self) -> Clause:
         """The resource is a Consent with a permit that names the caller and is in force."""
@@ -171,8 +165,8 @@ class Consents:
         if self._table is history:
             return rule.c.code == _EMPTY if effect == "permit" else literal_column("TRUE")
         row = search_index.alias()
-        numbers = {type_: _number(param_number(type_)) for type_ in self._types}
-        number = next(iter(numbers.values())) if len(numbers) == 1 else case(numbers, value=self._table.c.type)
+        numbers = [(cast("Any", literal_column(f"'{type_}'", Text)), _number(param_number(type_))) for type_ in self._types]
+        number = numbers[0][1] if len(numbers) == 1 else case(*numbers, value=self._table.c.type)
         here = [row.c.id == self._table.c.id, row.c.type == number]
         return or_(rule.c.code == _EMPTY, _exists(row, [*here, row.c.system == rule.c.system, row.c.value == rule.c.code]))
 

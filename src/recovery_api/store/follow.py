@@ -1,12 +1,11 @@
 """References that a caller may follow: those that lead to what they see. All others do not exist for them (domain.md 3.2).
 
-Whether a reference may be followed is a question to the rule of its target. A search asks it of each index row. A record asks it
-in two steps: the statement that finds it asks what costs nearly nothing, for the rules that look at the target's client and columns
-alone, and only what these do not open is looked up by `Reader.followed`.
+Whether a reference may be followed is a question to the rule of its target. A search asks it of each index row, and the statement
+that finds a record asks it of each of its links: all rules of the caller at once, so that a record with a hidden link takes what a
+record without one takes.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Protocol, Self, TypeAlias
 
 from sqlalchemy import (
@@ -26,28 +25,15 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 
-from recovery_api.fhir.search.expression import (
-    NOTHING,
-    And,
-    ClientOf,
-    DeniedInPerson,
-    Expression,
-    Not,
-    NothingDeniedInPerson,
-    Or,
-    Own,
-    Row,
-    both,
-    either,
-)
+from recovery_api.fhir.search.expression import And, Expression, Row
 from recovery_api.store.basis import READS, basis
-from recovery_api.store.existing import existing
 from recovery_api.store.position import position
 from recovery_api.store.records import STORED, Parameter
+from recovery_api.store.sight import Known, is_of_client, leads_to_seen
 from recovery_api.store.statement import Dialect, one_of
-from recovery_api.store.tables import resource
 from recovery_api.store.visibility import Visibility
 
 Clause: TypeAlias = ColumnElement[bool]
@@ -72,12 +58,8 @@ class Compiling(Protocol):
         """The parameter "Type.code"."""
         ...
 
-    def condition(self, expression: Expression, table: FromClause) -> Clause:
-        """What a rule says of one row of a table of versions."""
-        ...
-
-    def visible_one(self, table: FromClause, types: tuple[str, ...]) -> Clause:
-        """The caller's rule for one row, found by its key."""
+    def condition(self, expression: Expression, table: FromClause, types: tuple[str, ...] = ()) -> Clause:
+        """What a rule says of one row, of one of these types, of a table of versions."""
         ...
 
 
@@ -87,25 +69,34 @@ def linked(table: FromClause) -> list[ColumnElement[Any]]:
 
 
 def record_columns(compiler: Compiling, table: FromClause, types: Sequence[str]) -> list[ColumnElement[Any]]:
-    """The columns of a Record of one of these types: what is stored, which consents open it, and its links that nothing opens at once."""
+    """The columns of a Record of one of these types, which the caller sees: what is stored, which consents open it, hidden links."""
     stored = [table.c[name] for name in STORED]
     if compiler.visibility.complete:
         return [*stored, null().label("basis"), null().label("hidden")]
     by = basis(compiler, table, types).label("basis")
-    return [*stored, by, case(*_left(compiler, table, types), else_=null()).label("hidden")]
+    links, nothing = table.c.links, _text("")
+    return [*stored, by, case((links != nothing, _hidden(compiler, links, _known(compiler, table, types))), else_=null()).label("hidden")]
 
 
-def _left(compiler: Compiling, table: FromClause, types: Sequence[str]) -> list[tuple[Clause, ColumnElement[Any]]]:
-    """What nothing opens at once, by how many links there are. SQLite is slow to take a list apart: one link is asked for as it is."""
-    links, nothing, space = table.c.links, _text(""), _text(" ")
+def _hidden(compiler: Compiling, links: ColumnElement[str], known: Known) -> ColumnElement[str]:
     link = _listed(links, compiler.dialect)
-    joined = (func.string_agg if compiler.dialect == "postgresql" else func.group_concat)(link.c.value, space, type_=Text)
-    left = select(func.coalesce(joined, nothing)).select_from(link).correlate_except(link)
-    several = left.where(not_(_opened_at_once(compiler, table, types, link.c.value))).scalar_subquery()
-    if compiler.dialect == "postgresql":
-        return [(links != nothing, several)]
-    single = case((_opened_at_once(compiler, table, types, links), nothing), else_=links)
-    return [(links == nothing, null()), (position(links, space) == literal_column("0", Integer), single), (links != nothing, several)]
+    joined = (func.string_agg if compiler.dialect == "postgresql" else func.group_concat)(link.c.value, _text(" "), type_=Text)
+    hidden = select(func.coalesce(joined, _text(""))).where(not_(_is_followed(compiler, link.c.value, known)))
+    return hidden.correlate_except(link).scalar_subquery()
+
+
+def _is_followed(compiler: Compiling, link: ColumnElement[str], known: Known) -> Clause:
+    end = position(link, _text("/"))
+    type_, id_ = func.substr(link, _ONE, end - _ONE, type_=Text), func.substr(link, end + _ONE, type_=Text)
+    return or_(*_may_be_followed(compiler, type_, id_, (), known))
+
+
+def _known(compiler: Compiling, table: FromClause, types: Sequence[str]) -> Known:
+    """What holds of the client of each visible row of the one type, and need not be asked again for another of the same client."""
+    if len(types) > 1:
+        return {}
+    rule = compiler.visibility.reached.rule(types[0])
+    return {part: table.c.client for part in (rule.parts if isinstance(rule, And) else (rule,)) if is_of_client(part)}
 
 
 def kept(compiler: Compiling, row: FromClause, alternatives: Sequence[Row], *, caller: bool) -> Clause:
@@ -126,7 +117,7 @@ def kept(compiler: Compiling, row: FromClause, alternatives: Sequence[Row], *, c
     clauses: list[Clause] = [system.is_(None), system == _text("")]
     if parameter.names_client:
         clauses.append(and_(system == _text("Patient"), value == row.c.client))
-    return or_(*clauses, _is_open(compiler, system), _leads_to_something(compiler, system, value, targets))
+    return or_(*clauses, *_may_be_followed(compiler, system, value, targets, {}))
 
 
 def _named_types(alternatives: Sequence[Row]) -> list[str]:
@@ -136,119 +127,25 @@ def _named_types(alternatives: Sequence[Row]) -> list[str]:
     return sorted(set[str]().union(*named)) if all(named) else []
 
 
-def _is_open(compiler: Compiling, type_: ColumnElement[str]) -> Clause:
-    known = sorted(compiler.visibility.reached.open)
-    return one_of(type_, known) if known else false()
-
-
-def _leads_to_something(compiler: Compiling, type_: ColumnElement[str], id_: ColumnElement[str], targets: Sequence[str]) -> Clause:
-    """There is a resource of this type and id that the caller sees."""
+def _may_be_followed(
+    compiler: Compiling, type_: ColumnElement[str], id_: ColumnElement[str], targets: Sequence[str], known: Known
+) -> list[Clause]:
+    """The type is open to the caller, or there is a resource of this type and id that they see."""
     reached = compiler.visibility.reached
-    known = tuple(one for one in targets or reached.rules if one not in reached.open)
-    if not known:
-        return false()
-    table = resource.alias()
-    seen = compiler.seeing(reached).visible_one(table, known)
-    return existing(select(_ONE).where(table.c.type == type_, table.c.id == id_, seen).correlate_except(table))
-
-
-# What the statement that finds a record can say at once
-
-
-def _opened_at_once(compiler: Compiling, source: FromClause, types: Sequence[str], link: ColumnElement[str]) -> Clause:
-    """There is a resource of the link's type and id whose client, and columns, make that the caller sees it.
-
-    What must hold of the client of every visible resource of the one source type need not be asked again for another of the
-    same client.
-    """
-    reached = compiler.visibility.reached
-    known = frozenset(_parts(reached.rule(types[0]))) if len(types) == 1 else frozenset[Expression]()
-    groups: dict[frozenset[Expression], dict[Expression, list[str]]] = {}
-    for target, rule in reached.rules.items():
-        if target not in reached.open:
-            for branch in _branches(without_others(rule)):
-                of_client = frozenset(part for part in _parts(branch) if _is_of_client(part))
-                local = both(*(part for part in _parts(branch) if part not in of_client))
-                groups.setdefault(of_client, {}).setdefault(local, []).append(target)
-    if not groups:
-        return false()
-    end = position(link, _text("/"))
-    type_, id_ = func.substr(link, _ONE, end - _ONE, type_=Text), func.substr(link, end + _ONE, type_=Text)
-    table = resource.alias()
-    there = compiler.seeing(reached)
-    opened: list[Clause] = []
-    for of_client, locals_ in groups.items():
-        asked = [there.condition(part, table) for part in sorted(of_client - known, key=repr)]
-        same = [table.c.client == source.c.client] if of_client & known else []
-        here = [and_(_among(table.c.type, names, compiler.dialect), there.condition(local, table)) for local, names in locals_.items()]
-        opened.append(and_(*same, *asked, or_(*here)))
-    return existing(select(_ONE).where(table.c.type == type_, table.c.id == id_, or_(*opened)).correlate_except(table))
-
-
-def _among(type_: ColumnElement[str], names: Sequence[str], dialect: Dialect) -> Clause:
-    """One of the types. SQLite makes a table of a list each time that the statement runs; a text it just searches."""
-    if dialect == "postgresql" or len(names) == 1:
-        return one_of(type_, names)
-    return position(_text(f" {' '.join(names)} "), _text(" ") + type_ + _text(" ")) > literal_column("0", Integer)
-
-
-def _parts(expression: Expression) -> tuple[Expression, ...]:
-    return expression.parts if isinstance(expression, And) else (expression,)
-
-
-def _branches(expression: Expression) -> tuple[Expression, ...]:
-    if _is_of_client(expression):
-        return (expression,)
-    return expression.parts if isinstance(expression, Or) else (expression,)
-
-
-@lru_cache(maxsize=4096)
-def without_others(rule: Expression) -> Expression:
-    """The alternatives of a rule that look at a resource's client and own columns alone: what meets these meets the rule."""
-    match rule:
-        case And(parts):
-            return both(*map(without_others, parts))
-        case Or(parts):
-            return either(*map(without_others, parts))
-        case Not(DeniedInPerson()):
-            return NothingDeniedInPerson()
-        case Not(part):
-            return rule if _is_plain(part) else NOTHING
-        case ClientOf() | Own():
-            return rule
-        case _:
-            return NOTHING
-
-
-def _is_plain(expression: Expression) -> bool:
-    match expression:
-        case And(parts) | Or(parts):
-            return all(map(_is_plain, parts))
-        case Not(part):
-            return _is_plain(part)
-        case _:
-            return isinstance(expression, ClientOf | Own)
-
-
-def _is_of_client(expression: Expression) -> bool:
-    """It says something of the resource's client alone."""
-    match expression:
-        case And(parts) | Or(parts):
-            return bool(parts) and all(map(_is_of_client, parts))
-        case Not(part):
-            return _is_of_client(part)
-        case ClientOf() | NothingDeniedInPerson():
-            return True
-        case _:
-            return isinstance(expression, Own) and expression.column == "client"
+    asked = [one for one in targets or reached.rules if one in reached.rules and one not in reached.open]
+    open_ = one_of(type_, sorted(reached.open)) if reached.open else false()
+    return [open_, leads_to_seen(compiler.seeing(reached), type_, id_, asked, known) if asked else false()]
 
 
 def _listed(links: ColumnElement[str], dialect: Dialect) -> Any:
-    """A text of references with spaces between, as rows with a `value`."""
+    """A text of references with spaces between, as rows with a `value`. SQLite is slow to take a list apart: one stays as it is."""
+    space = _text(" ")
     if dialect == "postgresql":
-        return func.unnest(func.string_to_array(links, _text(" "))).table_valued(column("value", Text)).render_derived(name="link")
-    array = _text('["') + func.replace(links, _text(" "), _text('","')) + _text('"]')
-    return func.json_each(array).table_valued(column("value", Text), name="link")
+        return func.unnest(func.string_to_array(links, space)).table_valued(column("value", Text)).render_derived(name="link")
+    is_one = position(links, space) == literal_column("0", Integer)
+    each = func.json_each(_text('["') + func.replace(links, space, _text('","')) + _text('"]')).table_valued(column("value", Text))
+    one, several = select(links.label("value")).where(is_one), select(each.c.value).where(~is_one).correlate_except(each)
+    return union_all(one.correlate_except(), several).subquery("link")
 
 
 def _text(value: str) -> ColumnElement[str]:

@@ -84,7 +84,7 @@ async def read_history(reader: Reader, query: HistoryQuery) -> HistoryPage:
         last = records[-1]
         until = records[0].last_updated if query.cursor is None else query.cursor.horizon
         following = HistoryCursor(last.last_updated, last.type, last.id, last.version, until)
-    return HistoryPage(await reader.followed(records), cast("int", total[0]), following)
+    return HistoryPage(records, cast("int", total[0]), following)
 
 
 async def _newest(reader: Reader, query: HistoryQuery) -> int:

@@ -20,7 +20,6 @@ from recovery_api.fhir.search.expression import (
     Expression,
     Has,
     Not,
-    NothingDeniedInPerson,
     Or,
     Own,
     OwnBasis,
@@ -120,7 +119,7 @@ _LIFT: dict[type, Callable[[Any, list[object], list[Any]], None]] = {
     Own: _lift_own,
     Chain: _lift_chain,
     Has: _lift_has,
-    **dict.fromkeys((ClientOf, Party, PartyIn, Via, Consented, DeniedInPerson, NothingDeniedInPerson, OwnBasis), _lift_policy),
+    **dict.fromkeys((ClientOf, Party, PartyIn, Via, Consented, DeniedInPerson, OwnBasis), _lift_policy),
 }
 
 

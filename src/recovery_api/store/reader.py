@@ -1,7 +1,6 @@
 """Reading, seen through a visibility: what the caller may not see is not there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import cast
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, null, or_, select, union_all
@@ -79,8 +78,7 @@ class Reader(Connected):
         if total is None and query.want_total:
             total = await self.count(query)
         found = (await included(self, query, records))[:MAX_INCLUDED] if query.includes else []
-        judged = await self.followed([*records, *found])
-        return Page(judged[: len(records)], judged[len(records) :], total, following)
+        return Page(records, found, total, following)
 
     async def count(self, query: SearchQuery) -> int:
         """How many match in all."""
@@ -109,20 +107,6 @@ class Reader(Connected):
         self.contexts |= {id_: Context(labels, alone=False) for type_, id_, labels in rows if not type_}
         return {(type_, id_) for type_, id_, _ in rows if type_}
 
-    async def followed(self, records: Sequence[Record]) -> Sequence[Record]:
-        """The records, `hidden` naming just what the caller may not follow: what nothing opened at once is looked up for all of them."""
-        asked = dict.fromkeys(link for record in records if record.hidden for link in record.hidden.split(" "))
-        if not asked:
-            return records
-        reached = replace(self.visibility.reached, binds=self.visibility.binds)
-        pairs = [(type_, id_) for type_, _, id_ in (link.partition("/") for link in asked)]
-        found = await self.seeing(reached).references_visible([pair for pair in pairs if pair[0] not in reached.open])
-        seen = {f"{type_}/{id_}" for type_, id_ in pairs if type_ in reached.open or (type_, id_) in found}
-        return [
-            one._replace(hidden=" ".join(link for link in one.hidden.split(" ") if link not in seen)) if one.hidden else one
-            for one in records
-        ]
-
     async def clients_pointed_at(self, records: Sequence[Record]) -> Mapping[tuple[str, str, int], Sequence[str]]:
         """The clients, by id, of what versions of Binaries or Provenances point at, whoever may see it; by type, id, version."""
         dialect = self.statements.dialect
@@ -147,7 +131,7 @@ class Reader(Connected):
 
     async def _one(self, statement: Statement, named: dict[str, SqlValue]) -> Record | None:
         rows = await self.fetch(statement, named)
-        return (await self.followed([Record._make(rows[0])]))[0] if rows else None
+        return Record._make(rows[0]) if rows else None
 
     def _compiler(self, visibility: Visibility | None = None) -> Compiler:
         return Compiler(self.statements.dialect, self.statements.parameters, visibility or self.visibility)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, not_, or_, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, and_, literal, literal_column, not_, or_, select
 
-from recovery_api.fhir.search.expression import And, ClientOf, Expression, Not, Or, Value, Via
+from recovery_api.fhir.search.expression import And, ClientOf, Expression, Not, Or, Party, PartyIn, Value, Via
 from recovery_api.store.existing import existing
 from recovery_api.store.statement import bind, one_of, sql_value
 from recovery_api.store.tables import party, relation, resource
@@ -36,10 +36,18 @@ def related(node: ClientOf) -> Select[str]:
     return select(relation.c.client).where(*where)
 
 
-def named_in(roles: Sequence[str], holder: Clause, table: FromClause) -> Clause:
-    """The version names a holder, for whom the clause over `party` holds, in one of the roles."""
-    where = (*of_version(party, table), one_of(party.c.role, roles), holder)
-    return existing(select(literal_column("1", Integer)).where(*where))
+def named_in(node: Party | PartyIn, table: FromClause) -> Clause:
+    """The version names whom the node asks for."""
+    return existing(select(literal_column("1", Integer)).where(*of_version(party, table), naming(node, party)))
+
+
+def naming(node: Party | PartyIn, named: FromClause) -> Clause:
+    """A row of `party` names whom the node asks for."""
+    if isinstance(node, Party):
+        holder = named.c.holder == sql_value(node.holder, Text())
+    else:
+        holder = named.c.holder.in_(select(relation.c.client).where(*standing_now(node.kinds, node.holder)))
+    return and_(one_of(named.c.role, node.roles), holder)
 
 
 def of_version(named: FromClause, table: FromClause) -> tuple[Clause, ...]:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 Dialect: TypeAlias = Literal["postgresql", "sqlite"]
 SqlValue: TypeAlias = str | int | float | bytes | bool | Sequence[str | None] | Sequence[int] | Sequence[float | None] | None
 
-_DIALECTS = {"postgresql": postgresql.asyncpg.dialect(), "sqlite": sqlite.dialect()}
+_DIALECTS = {"postgresql": postgresql.asyncpg.dialect(), "sqlite": sqlite.dialect(paramstyle="pyformat")}
 
 
 class Statement(NamedTuple):
@@ -35,13 +35,23 @@ class Statement(NamedTuple):
         return [named[name] for name in self.order]
 
 
+class _Places(dict[str, str]):
+    """SQLite's numbered places for values, by their names: what is asked for in many places is bound once."""
+
+    def __missing__(self, name: str) -> str:
+        return self.setdefault(name, f"?{len(self) + 1}")
+
+
 def compiled(clause: ClauseElement, dialect: Dialect) -> Statement:
     """The clause as text for the driver; literals stand in the text, binds stay open by their names."""
     done = clause.compile(dialect=_DIALECTS[dialect], compile_kwargs={"render_postcompile": True})
     assert isinstance(done, SQLCompiler)
-    order = tuple(done.positiontup or ())
+    text, places = str(done), _Places()
+    if dialect == "sqlite":
+        text %= places
+    order = tuple(places or done.positiontup or ())
     given = {name: value for name, value in done.params.items() if name in order and value is not None}
-    return Statement(str(done), order, MappingProxyType(given))
+    return Statement(text, order, MappingProxyType(given))
 
 
 def bind(name: str, type_: TypeEngine[T]) -> BindParameter[T]:

@@ -189,11 +189,6 @@ class DeniedInPerson:
 
 
 @dataclass(frozen=True, slots=True)
-class NothingDeniedInPerson:
-    """No Consent of the resource's client closes anything to the caller in person."""
-
-
-@dataclass(frozen=True, slots=True)
 class OwnBasis:
     """The resource is a Consent by which something is open to the caller now."""
 
@@ -212,7 +207,6 @@ Expression: TypeAlias = (
     | Via
     | Consented
     | DeniedInPerson
-    | NothingDeniedInPerson
     | OwnBasis
 )
 
