@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from recovery_api.fhir.errors import Forbidden, Rule
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.identity.actor import Actor
@@ -33,6 +34,11 @@ class WriteRule(NamedTuple):
 
     says: str
     kept: Callable[[Change], bool]
+
+
+def rule(name: str) -> Rule:
+    """The write rule of this name, as what refuses a change that does not keep it."""
+    return Rule(name, Forbidden, RULES[name].says, "forbidden")
 
 
 def _names(change: Change, path: str) -> bool:
