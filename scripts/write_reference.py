@@ -66,7 +66,7 @@ def access() -> str:
         "which resources exist for it. A token's scopes narrow this; consent, labels and state narrow it further.",
         _table(("type", *ROLES), rows),
         "## What exists for whom\n",
-        "*Kept apart* is what is about employees (label EMP) and what belongs to psychotherapy or SUD counseling (PSYTHPN).\n",
+        "*Kept apart* is what is about employees (label EMP) and what is of psychotherapy or SUD counseling (PSYTHPN).\n",
         _table(("rule", "opens"), read),
         "## What a write must keep\n",
         _table(("rule", "asks"), written),

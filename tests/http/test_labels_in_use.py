@@ -26,6 +26,7 @@ async def test_what_is_raised_to_be_about_an_employee_closes(api: Api) -> None:
     for seer in seers:
         assert (await api.as_(seer).get("Observation/o-ana-mood")).status == 200
     await api.load([mood | {"meta": {"security": [act("EMP")]}}])
+    assert (await api.as_(RUTH).get("Observation/o-ana-mood")).status == 200
     for seer in seers:
         for path in ("Observation/o-ana-mood", "Observation/o-ana-mood/_history/1", "Observation/o-ana-mood/_history"):
             assert (await api.as_(seer).get(path)).status == 404
@@ -38,6 +39,26 @@ async def test_what_is_raised_to_be_of_psychotherapy_is_its_authors(api: Api) ->
     for seer, status in ((MAYA, 200), (RUTH, 404), (SYS_RIVERBEND, 404), (APP_ANA, 404)):
         for path in ("DocumentReference/d-ana-1", "Binary/b-ana-1", "DocumentReference/d-ana-1/_history/1"):
             assert (await api.as_(seer).get(path)).status == status
+
+
+async def test_what_nobody_signs_as_author_is_nobodys_while_it_is_of_psychotherapy(api: Api) -> None:
+    """Only a privacy officer, who lowers the label, brings it back to the care team."""
+    made(await api.as_(RUTH).post("Condition/cond-ana-ptsd/$meta-add", parameters(security=[act("PSYTHPN")])))
+    for seer in (MAYA, RUTH, CHEN, SYS_RIVERBEND, APP_ANA):
+        assert (await api.as_(seer).get("Condition/cond-ana-ptsd")).status == 404
+    made(await api.as_(SAM).post("Condition/cond-ana-ptsd/$meta-delete", parameters(security=[act("PSYTHPN")])))
+    assert (await api.as_(RUTH).get("Condition/cond-ana-ptsd")).status == 200
+
+
+async def test_a_counseling_note_is_not_a_companions_to_write(api: Api) -> None:
+    said = by_id(fixture())["DocumentReference", "d-ana-1"]
+    others = {"id", "meta", "authenticator", "securityLabel", "context"}
+    mine = {name: value for name, value in said.items() if name not in others}
+    apart = {"system": "https://recovery-api.example.org/fhir/CodeSystem/note-type", "code": "counseling-note"}
+    note = mine | {"docStatus": "preliminary", "content": [{"attachment": {"title": "Apart"}}]}
+    assert (await api.as_(MAYA).post("DocumentReference", note)).status == 201
+    refused = await api.as_(MAYA).post("DocumentReference", note | {"type": {"coding": [apart]}})
+    assert (refused.status, refused.keys) == (403, {"own-draft"})
 
 
 async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Api) -> None:

@@ -46,7 +46,7 @@ no_client = Own("client", "=", "")
 released = Own("released", "=", True)
 
 
-# What is kept apart, by content or because somebody has raised it: about employees (D10), and notes of psychotherapy or SUD counseling.
+# What is kept apart, by content or because somebody has raised it: about employees (D10), and what is of psychotherapy or SUD counseling.
 not_apart = Own("labels", "lacks", APART)
 not_of_employees = Own("labels", "lacks", bit("EMP"))
 not_psychotherapy = Own("labels", "lacks", bit("PSYTHPN"))
@@ -60,6 +60,11 @@ def kind(name: str) -> Expression:
 def mine(*roles: str) -> Expression:
     """The resource names the caller in one of these roles."""
     return Party(roles, HOLDER)
+
+
+def not_psychotherapy_of_others(author: str) -> Expression:
+    """It is not of psychotherapy, or the caller has written it; `author` is the role that says so."""
+    return either(not_psychotherapy, mine(author))
 
 
 # Companions: clients on whose active CareTeam they are a member now.
@@ -76,10 +81,9 @@ referred_client = ClientOf(("referral",), ORGANIZATION)
 
 # Outside the agency: what the client's Consents open; whom they open something may know who the client is, and read what opens it.
 disclosed = both(released, Not(kind("consent-form")), Not(kind("boundary-event")))
-disclosed_to_systems = both(disclosed, Not(kind("counseling-note")))
 consented, consented_person = Consented(), Consented(person=True)
 basis = both(consented_person, OwnBasis())
-recipient_organization = ClientOf(("consent-permit",), ORGANIZATION, qualifiers=(PURPOSE, "*"))
+recipient_organization = both(ClientOf(("consent-permit",), ORGANIZATION, qualifiers=(PURPOSE, "*")), not_psychotherapy)
 team_member = either(ClientOf(("treatment-team",), HOLDER, ORGANIZATION), ClientOf(("treatment-organization",), ORGANIZATION))
 emergency_client = both(ClientOf(("emergency",), EMERGENCY, ORGANIZATION), not_apart)
 consented_team = both(team_member, consented)
@@ -94,7 +98,7 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
     {
         "all": RowRule("Every resource of the type.", EVERYTHING),
         "none": RowRule("No resource: what is written here is not read back.", NOTHING),
-        "of-target": RowRule("What names something that the caller sees.", Via("target")),
+        "of-target": RowRule("What names something that the caller sees, if it is not kept apart itself.", both(Via("target"), not_apart)),
         "of-document": RowRule(
             "What belongs to a document that the caller sees, and what belongs to none and was made by the caller.",
             either(Via("security-context"), both(kind("unbound"), Own("creator", "=", CREATOR))),
@@ -107,16 +111,17 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
             both(not_apart, either(companion_client, both(companion_client_lately, mine("participant")))),
         ),
         "companion-observations": RowRule(
-            "Of her clients, all but boundary events and what is about employees; what belongs to psychotherapy where she made it.",
-            both(companion_client, Not(kind("boundary-event")), not_of_employees, either(not_psychotherapy, mine("performer"))),
+            "Of her clients, all but boundary events and what is kept apart; what is of psychotherapy where she made it.",
+            both(companion_client, Not(kind("boundary-event")), not_of_employees, not_psychotherapy_of_others("performer")),
         ),
         "companion-notes": RowRule(
-            "Of her clients, all but what is about employees, and counseling or psychotherapy notes of others; for 7 days after she leaves "
-            "the care team, the notes that she wrote.",
+            "Of her clients, all but counseling notes and what is kept apart; what is of psychotherapy where she wrote it. For 7 days "
+            "after she leaves the care team, what she wrote.",
             both(
                 either(companion_client, both(companion_client_lately, mine("author"))),
+                Not(kind("counseling-note")),
                 not_of_employees,
-                either(both(Not(kind("counseling-note")), not_psychotherapy), mine("author")),
+                not_psychotherapy_of_others("author"),
             ),
         ),
         "companion-tasks": RowRule(
@@ -124,7 +129,8 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
             both(
                 not_of_somebody_elses_client,
                 Not(kind("boundary-event")),
-                either(not_apart, kind("supervision")),
+                not_psychotherapy,
+                either(not_of_employees, kind("supervision")),
                 either(mine("owner", "requester"), both(kind("supervision"), about_me)),
             ),
         ),
@@ -138,48 +144,65 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
         ),
         "companion-messages": RowRule(
             "Messages of her clients, or of no client, that she sent or received or that are about her; kept apart, supervision alone.",
-            both(not_of_somebody_elses_client, either(not_apart, kind("supervision")), either(mine("sender", "recipient"), about_me)),
+            both(
+                not_of_somebody_elses_client,
+                not_psychotherapy_of_others("sender"),
+                either(not_of_employees, kind("supervision")),
+                either(mine("sender", "recipient"), about_me),
+            ),
         ),
         "managed-clients": RowRule(
-            "All of the clients on whose care team the case manager is now, or a companion whom they supervise or stand in for.",
-            managed_client,
+            "Of the clients on whose care team the case manager is now, or a companion whom they supervise or stand in for, what is not of "
+            "psychotherapy.",
+            both(managed_client, not_psychotherapy),
         ),
         "managed-or-referred": RowRule(
-            "As managed-clients, and the clients who are referred to their organization.", either(managed_client, referred_client)
+            "As managed-clients, and the clients who are referred to their organization.",
+            both(either(managed_client, referred_client), not_psychotherapy),
         ),
         "managed-observations": RowRule(
-            "Of their clients, all but boundary events; of these, those that they recorded or that are about staff whom they supervise.",
-            either(
-                both(managed_client, Not(kind("boundary-event"))),
-                both(kind("boundary-event"), either(mine("performer"), supervised_staff)),
+            "Of their clients, all but boundary events; of these, those that they recorded or that are about staff whom they supervise. "
+            "What is of psychotherapy where they made it.",
+            both(
+                either(
+                    both(managed_client, Not(kind("boundary-event"))),
+                    both(kind("boundary-event"), either(mine("performer"), supervised_staff)),
+                ),
+                not_psychotherapy_of_others("performer"),
             ),
         ),
         "managed-notes": RowRule(
-            "Of their clients, all but counseling or psychotherapy notes of others.",
-            both(managed_client, either(both(Not(kind("counseling-note")), not_psychotherapy), mine("author"))),
+            "Of their clients, all but what is of psychotherapy or counseling and somebody else has written.",
+            both(managed_client, not_psychotherapy_of_others("author")),
         ),
         "managed-tasks": RowRule(
             "Tasks of their clients, their own Tasks of no client, and referrals to their organization; check-ins and boundary events that "
-            "they own or asked for, or that are about staff whom they supervise.",
-            either(
-                both(
-                    Not(kind("supervision")),
-                    Not(kind("boundary-event")),
-                    either(
-                        managed_client,
-                        both(no_client, mine("owner", "requester")),
-                        both(kind("referral"), Party(("owner",), ORGANIZATION)),
+            "they own or asked for, or that are about staff whom they supervise. Nothing of psychotherapy.",
+            both(
+                either(
+                    both(
+                        Not(kind("supervision")),
+                        Not(kind("boundary-event")),
+                        either(
+                            managed_client,
+                            both(no_client, mine("owner", "requester")),
+                            both(kind("referral"), Party(("owner",), ORGANIZATION)),
+                        ),
                     ),
+                    both(either(kind("supervision"), kind("boundary-event")), either(mine("owner", "requester"), supervised_staff)),
                 ),
-                both(either(kind("supervision"), kind("boundary-event")), either(mine("owner", "requester"), supervised_staff)),
+                not_psychotherapy,
             ),
         ),
         "managed-messages": RowRule(
             "Messages of their clients, and of no client those that they sent or received; of supervision, their own and what is about "
-            "staff whom they supervise.",
-            either(
-                both(Not(kind("supervision")), either(managed_client, both(no_client, mine("sender", "recipient")))),
-                both(kind("supervision"), either(mine("sender", "recipient"), supervised_staff)),
+            "staff whom they supervise. What is of psychotherapy where they sent it.",
+            both(
+                either(
+                    both(Not(kind("supervision")), either(managed_client, both(no_client, mine("sender", "recipient")))),
+                    both(kind("supervision"), either(mine("sender", "recipient"), supervised_staff)),
+                ),
+                not_psychotherapy_of_others("sender"),
             ),
         ),
         "consented-team-clients": RowRule(
@@ -191,8 +214,8 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
             either(both(team_member, consented_person), emergency_client),
         ),
         "consented-team-released": RowRule(
-            "As consented-team-clients, if it is final; never consent forms, nor boundary events; no counseling note by an emergency.",
-            both(either(consented_team, both(emergency_client, Not(kind("counseling-note")))), disclosed),
+            "As consented-team-clients, if it is final; never consent forms, nor boundary events.",
+            both(either(consented_team, emergency_client), disclosed),
         ),
         "consented-team-basis": RowRule(
             "The consents that open something of those clients to the clinician, their team or their organization.",
@@ -202,13 +225,15 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
             "Of what consents open, the messages that the clinician sent or received; never supervision.",
             both(consented_team, Not(kind("supervision")), mine("sender", "recipient")),
         ),
-        "consented-clients": RowRule("What the clients' consents open to the organization.", both(recipient_organization, consented)),
+        "consented-clients": RowRule(
+            "What the clients' consents open to the organization; never what is of psychotherapy.", both(recipient_organization, consented)
+        ),
         "consented-persons": RowRule(
             "The clients of whom a consent opens something to the organization.", both(recipient_organization, consented_person)
         ),
         "consented-released": RowRule(
-            "What consents open to the organization, if it is final; never consent forms, counseling notes or boundary events.",
-            both(recipient_organization, consented, disclosed_to_systems),
+            "As consented-clients, if it is final; never consent forms, nor boundary events.",
+            both(recipient_organization, consented, disclosed),
         ),
         "consented-basis": RowRule("The consents that open something to the organization.", both(recipient_organization, basis)),
         "managed-groups": RowRule("The Groups that the organization manages.", Party(("managing-entity",), ORGANIZATION)),
@@ -236,10 +261,10 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
             both(either(own_record, relatives_record), released, Not(kind("boundary-event"))),
         ),
         "own-or-permitted-notes": RowRule(
-            "As own-or-permitted, final notes, and for the client their consent forms; never counseling notes.",
+            "As own-or-permitted, final notes; for the client their consent forms too.",
             either(
-                both(own_record, Not(kind("counseling-note")), either(released, kind("consent-form"))),
-                both(relatives_record, disclosed_to_systems),
+                both(own_record, either(released, kind("consent-form"))),
+                both(relatives_record, disclosed),
             ),
         ),
         "own-or-permitted-basis": RowRule(
