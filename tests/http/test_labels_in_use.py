@@ -5,11 +5,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pytest
+
 from recovery_api.demo.codes import ACT, diagnosis, ref
 from recovery_api.demo.world import fixture
 from recovery_api.fhir.json import JsonObject
 from recovery_api.policy.facets import facets
 from recovery_api.policy.label_rules import LabelRules, said_in_file
+from recovery_api.store.labelling import Labeller
 from recovery_api.store.reindex import reindex
 from tests.api import Api
 from tests.audit_log import records, since, tamper
@@ -61,18 +64,20 @@ async def test_a_counseling_note_is_not_a_companions_to_write(api: Api) -> None:
     assert (refused.status, refused.keys) == (403, {"own-draft"})
 
 
-async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Api) -> None:
-    """A new rule calls moods PSY, gambling SUD and depression nothing."""
-    before = await versions(api)
-    server = api.running.server
-    said = said_in_file()
+def changed(api: Api) -> Labeller:
+    """By new rules, which call moods PSY, gambling SUD and depression nothing."""
+    said, server = said_in_file(), api.running.server
     ours = next(system for system in said["system"] if system["name"] == "companion-observation")
     ours["rules"].append({"codes": ["mood"], "labels": ["PSY"]})
     icd = next(system for system in said["system"] if system["name"] == "ICD-10-CM")
     icd["rules"].append({"codes": ["F63"], "labels": ["SUD", "ETH"]})
     icd["rules"].append({"codes": ["F33"], "labels": []})
     matrix = replace(server.matrix, labels=LabelRules(said))
-    labeller = replace(server.labeller, describe=partial(facets, matrix=matrix, zone=server.zone))
+    return replace(server.labeller, describe=partial(facets, matrix=matrix, zone=server.zone))
+
+
+async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Api) -> None:
+    before, server, labeller = await versions(api), api.running.server, changed(api)
     await reindex(server.store, sorted(server.interactions), server.extract, labeller, 7)
     there = await stored(api)
     assert sensitivities(there["Observation/o-ana-mood"]) == PSY
@@ -83,6 +88,27 @@ async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Ap
     assert (await api.as_(LEO).get("Observation", patient="ben", _security=f"{ACT}|PSY")).ids == {"o-ben-mood"}
     await reindex(server.store, sorted(server.interactions), server.extract, server.labeller, 50)
     assert {said["id"]: sensitivities(said) for said in (await stored(api)).values() if sensitivities(said)} == SENSITIVE
+
+
+async def test_a_reindexing_that_is_ended_between_batches_is_made_whole_by_the_next(api: Api) -> None:
+    server, labeller, types = api.running.server, changed(api), sorted(api.running.server.interactions)
+    before, seen = await stored(api), list[int]()
+
+    def end_midway(count: int) -> None:
+        seen.append(count)
+        if sum(seen) > len(before) // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await reindex(server.store, types, server.extract, labeller, 7, end_midway)
+    midway = await stored(api)
+    assert midway != before
+    await reindex(server.store, types, server.extract, labeller, 50)
+    after = await stored(api)
+    assert midway != after
+    assert all(midway[reference] in (before[reference], after[reference]) for reference in before)
+    await reindex(server.store, types, server.extract, labeller, 7)
+    assert await stored(api) == after
 
 
 async def test_reindexing_labels_what_was_stored_before_there_were_labels(api: Api) -> None:
