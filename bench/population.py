@@ -17,9 +17,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, DropIndex
 
 from recovery_api.app import Running
-from recovery_api.demo.codes import concept, ref
 from recovery_api.demo.people import ROLE_CODES, Member
 from recovery_api.demo.sessions import World
+from recovery_api.domain.codes import concept, ref
 from recovery_api.fhir.instants import EPOCH, instant
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.labels import mark

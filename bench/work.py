@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from bench import population
 from bench.client import request
-from recovery_api.demo.codes import CANON, ref
 from recovery_api.demo.people import ROLE_CODES
 from recovery_api.demo.sessions import World, concept
+from recovery_api.domain.codes import CANON, ref
 from recovery_api.fhir.json import JsonObject, dump
 
 UPDATED = 200

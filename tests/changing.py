@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 
-from recovery_api.demo.codes import ACT, coding, concept, local
+from recovery_api.domain.codes import ACT, coding, concept, local
 from recovery_api.fhir.json import JsonObject
 from tests.world import Story
 

@@ -6,8 +6,8 @@ All are Leo's and Omar's, with Chen of Riverbend on the team, and an aunt. tests
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recovery_api.demo.codes import ACT, ICD, LOINC, PARTICIPATION, THO, coding, concept, local, ref
 from recovery_api.demo.engagement import deny, period
+from recovery_api.domain.codes import ACT, ICD, LOINC, PARTICIPATION, THO, coding, concept, local, ref
 from recovery_api.fhir.json import JsonObject
 from tests.world import Story
 

@@ -1,6 +1,6 @@
 """Labels as tests read them: the codes of `meta.security`, and the table of world.md."""
 
-from recovery_api.demo.codes import ACT, coding
+from recovery_api.domain.codes import ACT, coding
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.labels import PART2, SENSITIVITIES, mask_of
 from recovery_api.store.visibility import SYSTEM

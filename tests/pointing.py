@@ -1,6 +1,7 @@
 """What can be seen points at what cannot: references of each kind, where the element asks for one and where it does not."""
 
-from recovery_api.demo.codes import LOINC, THO, concept, diagnosis, local, ref, structure
+from recovery_api.demo.codes import diagnosis
+from recovery_api.domain.codes import LOINC, THO, concept, local, ref, structure
 from recovery_api.fhir.json import JsonObject
 from tests.world import Story
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from recovery_api.demo.codes import LOINC, SCT, THO, concept, local, ref
 from recovery_api.demo.engagement import period
+from recovery_api.domain.codes import LOINC, SCT, THO, concept, local, ref
 from tests.consenting import consenting
 from tests.pointing import pointing
 from tests.world import T0, Story

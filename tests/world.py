@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from recovery_api.demo.codes import ACT, REASON, THO, coding, concept, local, ref, structure
 from recovery_api.demo.engagement import deny, period
 from recovery_api.demo.people import Member
 from recovery_api.demo.sessions import World
 from recovery_api.demo.timeline import T0
 from recovery_api.demo.world import tell
+from recovery_api.domain.codes import ACT, REASON, THO, coding, concept, local, ref, structure
 from recovery_api.fhir.json import Json, JsonObject
 
 __all__ = ["T0", "Story", "by_id"]

@@ -156,6 +156,7 @@ async def running(
         base=settings.fhir_base,
         zone=settings.time_zone,
         notice=Notice(settings.notice_file or wording()),
+        goals_per_week=settings.goals_per_week,
         emergency_access_ttl=settings.emergency_access_ttl,
         published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recovery_api.demo.codes import ACT, REASON, THO, coding, concept, ref
 from recovery_api.demo.engagement import deny, period
+from recovery_api.domain.codes import ACT, REASON, THO, coding, concept, ref
 from recovery_api.fhir.json import JsonObject
 from tests.callers import CHEN, LEO, NOOR, OMAR, SYS_HARBOR, SYS_RIVERBEND, Caller, app, related
 from tests.consenting import MOOD, OPIOIDS, allow, of_codes, of_labels, of_types, record, refuse, towards

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from recovery_api.demo.codes import ref
+from recovery_api.domain.codes import ref
 from recovery_api.fhir.json import Json, JsonObject
 from tests.callers import APP_ANA, AUNT_POINTING, CHEN, LEO, MAYA, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, WIDE_CALLERS, Caller
 from tests.contract.content import client_of

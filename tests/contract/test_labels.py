@@ -2,8 +2,9 @@
 
 import pytest
 
-from recovery_api.demo.codes import ACT, LOINC, SCT, coding, concept, diagnosis, local, ref
+from recovery_api.demo.codes import diagnosis
 from recovery_api.demo.world import fixture
+from recovery_api.domain.codes import ACT, LOINC, SCT, coding, concept, local, ref
 from recovery_api.fhir.json import Json, JsonObject
 from tests.contract.labels import LAW, SENSITIVE, Labels
 from tests.world import T0, Story, by_id

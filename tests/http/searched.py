@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from recovery_api.demo.codes import LOINC, THO, coding, concept, ref
+from recovery_api.domain.codes import LOINC, THO, coding, concept, ref
 from recovery_api.fhir.json import JsonObject
 from tests.world import Story
 

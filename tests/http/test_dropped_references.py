@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from recovery_api.demo.codes import concept, ref
 from recovery_api.demo.world import fixture
+from recovery_api.domain.codes import concept, ref
 from recovery_api.fhir.json import JsonObject
 from recovery_api.policy.facets import facets
 from tests.api import Api, Client, serving

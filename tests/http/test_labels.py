@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from recovery_api.demo.codes import ACT, coding, concept, diagnosis, ref
+from recovery_api.demo.codes import diagnosis
 from recovery_api.demo.world import fixture
+from recovery_api.domain.codes import ACT, coding, concept, ref
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.labels import CONFIDENTIALITY
 from tests.api import Api, Response, serving

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from recovery_api.demo.codes import ACT, diagnosis, ref
+from recovery_api.demo.codes import diagnosis
 from recovery_api.demo.world import fixture
+from recovery_api.domain.codes import ACT, ref
 from recovery_api.fhir.json import JsonObject
 from recovery_api.policy.facets import facets
 from recovery_api.policy.label_rules import LabelRules, said_in_file

@@ -93,7 +93,10 @@ async def test_an_operation_in_a_bundle_is_refused(shared: Api) -> None:
 async def test_operations_are_told_in_the_capabilities_by_their_canonical_urls(shared: Api) -> None:
     rest = (await shared.as_(None).get("metadata")).json["rest"][0]
     told = {entry["type"]: {one["name"]: one["definition"] for one in entry.get("operation", ())} for entry in rest["resource"]}
-    assert told["Patient"] == {
+    for type in ("Patient", "Goal"):
+        ours = (one for one in DEFINITIONS if {type, "Resource"} & set(one.get("resource", ())))
+        assert told[type] == {one["code"]: one.get("base", one["url"]) for one in ours}
+    assert told["Patient"].items() >= {
         "break-glass": "https://recovery-api.example.org/fhir/OperationDefinition/break-glass",
         "disclosure-accounting": "https://recovery-api.example.org/fhir/OperationDefinition/disclosure-accounting",
         "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
@@ -102,8 +105,8 @@ async def test_operations_are_told_in_the_capabilities_by_their_canonical_urls(s
         "meta-add": "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
         "meta-delete": "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
         "validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
-    }
-    assert set(told["Goal"]) == {"meta", "meta-add", "meta-delete", "validate"}
+    }.items()
+    assert set(told["Goal"]) == {"goal-progress", "meta", "meta-add", "meta-delete", "set-pace", "validate"}
 
 
 async def test_the_definitions_can_be_read_by_everybody(shared: Api) -> None:

@@ -8,8 +8,8 @@ from operator import ge, gt, le, lt
 
 import pytest
 
-from recovery_api.demo.codes import ACT, SCT, concept, ref
 from recovery_api.demo.people import REALISTIC_PATIENTS
+from recovery_api.domain.codes import ACT, SCT, concept, ref
 from recovery_api.fhir.json import JsonObject, parse
 from tests.api import Client, Response, serving
 from tests.callers import RUTH

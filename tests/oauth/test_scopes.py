@@ -2,7 +2,7 @@
 
 import pytest
 
-from recovery_api.demo.codes import CANON
+from recovery_api.domain.codes import CANON
 from tests.api import Api, Client
 from tests.oauth.apps import CALLBACK, Page, Register, Smart, types
 

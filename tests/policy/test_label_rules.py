@@ -2,7 +2,7 @@
 
 import pytest
 
-from recovery_api.demo.codes import ACT, CANON, ICD, LOINC, SCT, coding, concept, local
+from recovery_api.domain.codes import ACT, CANON, ICD, LOINC, SCT, coding, concept, local
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.labels import mask
 from recovery_api.policy import label_rules

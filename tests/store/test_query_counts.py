@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from recovery_api.demo.codes import CANON
 from recovery_api.demo.world import fixture
+from recovery_api.domain.codes import CANON
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, serving
 from tests.callers import LEO, MAYA, RUTH, Caller

@@ -4,8 +4,9 @@
 import base64
 from collections.abc import Sequence
 
-from recovery_api.demo.codes import ACT, CANON, LOINC, PARTICIPATION, REASON, SCT, THO, coding, concept, diagnosis, local, ref, structure
+from recovery_api.demo.codes import diagnosis
 from recovery_api.demo.people import ROLE_CODES, STAFF, People
+from recovery_api.domain.codes import ACT, CANON, LOINC, PARTICIPATION, REASON, SCT, THO, coding, concept, local, ref, structure
 from recovery_api.fhir.json import JsonObject
 
 ASSESS_PLAN = ("http://hl7.org/fhir/us/core/CodeSystem/careplan-category", "assess-plan")

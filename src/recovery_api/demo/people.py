@@ -4,8 +4,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from recovery_api.demo.codes import CANON, NUCC, SCT, THO, Coded, coding, concept, local, ref, structure
 from recovery_api.demo.timeline import Timeline
+from recovery_api.domain.codes import CANON, NUCC, SCT, THO, Coded, coding, concept, local, ref, structure
 from recovery_api.fhir.json import JsonObject
 
 ROLE_CODES: dict[str, tuple[Coded, ...]] = {

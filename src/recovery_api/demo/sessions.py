@@ -5,8 +5,9 @@ import base64
 import hashlib
 from collections.abc import Sequence
 
-from recovery_api.demo.codes import ACT, LOINC, PARTICIPATION, SCT, THO, coding, concept, diagnosis, local, ref
+from recovery_api.demo.codes import diagnosis
 from recovery_api.demo.engagement import Engagement, period
+from recovery_api.domain.codes import ACT, LOINC, PARTICIPATION, SCT, THO, coding, concept, local, ref
 from recovery_api.fhir.json import Json, JsonObject
 
 CLASSES = {"HH": "home health", "FLD": "field", "VR": "virtual", "AMB": "ambulatory"}

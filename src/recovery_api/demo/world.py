@@ -6,11 +6,11 @@ Five clients, their companions and case managers, the clinics and health systems
 
 from datetime import datetime
 
-from recovery_api.demo.codes import CANON, LOINC, THO, concept, local, ref
 from recovery_api.demo.engagement import deny
 from recovery_api.demo.people import ORGANIZATIONS, STAFF
 from recovery_api.demo.sessions import World
 from recovery_api.demo.timeline import T0
+from recovery_api.domain.codes import CANON, LOINC, THO, concept, local, ref
 from recovery_api.fhir.json import JsonObject
 
 NOTES = {

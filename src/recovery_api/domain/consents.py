@@ -3,12 +3,12 @@ from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import NamedTuple
 
+from recovery_api.domain.codes import CANON
 from recovery_api.domain.life_cycle import LifeCycle
 from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at
 
-CANON = "https://recovery-api.example.org/fhir"
 THO = "http://terminology.hl7.org/CodeSystem"
 STATEMENT, INFORMATION, EXPIRY, REVOKED = (
     f"{CANON}/StructureDefinition/{name}" for name in ("consent-statement", "consent-information", "consent-expiry", "consent-revoked")

@@ -2,7 +2,9 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from recovery_api.domain.care_plans import CARE_PLAN
 from recovery_api.domain.consents import CONSENT, check_complete
+from recovery_api.domain.goals import GOAL
 from recovery_api.domain.sessions import SESSION, SESSION_TYPE
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding
@@ -15,6 +17,10 @@ def check(before: JsonObject | None, after: JsonObject) -> None:
         rule(before, after)
 
 
+def _care_plan(before: JsonObject | None, after: JsonObject) -> None:
+    CARE_PLAN.check(before["status"] if before else None, after["status"])
+
+
 def _consent(before: JsonObject | None, after: JsonObject) -> None:
     check_complete(after)
     CONSENT.check(before["status"] if before else None, after["status"])
@@ -25,4 +31,10 @@ def _encounter(before: JsonObject | None, after: JsonObject) -> None:
         SESSION.check(before["status"] if before else None, after["status"])
 
 
-RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType({"Consent": _consent, "Encounter": _encounter})
+def _goal(before: JsonObject | None, after: JsonObject) -> None:
+    GOAL.check(before["lifecycleStatus"] if before else None, after["lifecycleStatus"])
+
+
+RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType(
+    {"CarePlan": _care_plan, "Consent": _consent, "Encounter": _encounter, "Goal": _goal}
+)

@@ -10,6 +10,11 @@ def entry(full_url: str, body: bytes, mode: str) -> bytes:
     return b'{"fullUrl":"%s","resource":%s,"search":{"mode":"%s"}}' % (full_url.encode(), body, mode.encode())
 
 
+def collection_entry(full_url: str, body: bytes) -> bytes:
+    """An entry of a collection; `full_url` needs no escape in JSON."""
+    return b'{"fullUrl":"%s","resource":%s}' % (full_url.encode(), body)
+
+
 def outcome_entry(body: bytes) -> bytes:
     """A searchset entry that says something about the search itself."""
     return b'{"resource":%s,"search":{"mode":"outcome"}}' % body
@@ -24,10 +29,18 @@ def history_entry(full_url: str, body: bytes | None, method: str, url: str, stat
 
 
 def bundle(
-    kind: str, entries: Sequence[bytes], *, id: str, updated: str, total: int | None = None, links: Iterable[tuple[str, str]] = ()
+    kind: str,
+    entries: Sequence[bytes],
+    *,
+    id: str,
+    updated: str,
+    total: int | None = None,
+    links: Iterable[tuple[str, str]] = (),
+    security: Sequence[JsonObject] = (),
 ) -> bytes:
-    """A Bundle of this type; `links` are (relation, url) pairs, `updated` is an instant."""
-    head: JsonObject = {"resourceType": "Bundle", "id": id, "meta": {"lastUpdated": updated}, "type": kind}
+    """A Bundle of this type; `links` are (relation, url) pairs, `updated` is an instant, `security` its labels."""
+    meta: JsonObject = {"lastUpdated": updated} | ({"security": [*security]} if security else {})
+    head: JsonObject = {"resourceType": "Bundle", "id": id, "meta": meta, "type": kind}
     if total is not None:
         head["total"] = total
     if said := [{"relation": relation, "url": url} for relation, url in links]:

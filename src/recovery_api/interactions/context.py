@@ -111,6 +111,8 @@ class Server:
     """The FHIR base URL, without a slash at its end."""
     zone: ZoneInfo
     notice: Notice
+    goals_per_week: int
+    """New active goals that a client may get in seven days, beside those that they express."""
     emergency_access_ttl: int
     """Seconds that an emergency access lasts."""
     published: Mapping[str, bytes] = field(repr=False)

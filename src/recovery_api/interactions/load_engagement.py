@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from recovery_api.domain.codes import CANON
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.search.parse import condition
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.load_sources import Incoming, Place
-from recovery_api.policy.project import CANON, CASE_MANAGER, COMPANION
+from recovery_api.policy.project import CASE_MANAGER, COMPANION
 from recovery_api.store.loading import sighted
 from recovery_api.store.reader import Reader
 from recovery_api.store.search import SearchQuery

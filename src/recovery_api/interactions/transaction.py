@@ -64,10 +64,10 @@ async def transaction(
                     await relink(_writing(server, step.request, writer, known), step.request.body, targets)
         for step in sorted(steps, key=lambda step: ORDER.get(step.request.interaction, READ_LAST)):
             if step.request.interaction != "create":
-                await store_waiting(server, writer, known)
+                await store_waiting(server, request.actor, writer, known)
             with _at(step.index):
                 results[step.index] = await _perform(server, step, writer, known, reads, writes)
-        await store_waiting(server, writer, known)
+        await store_waiting(server, request.actor, writer, known)
         await settle(server, request.actor, writer, known)
         records = await keep(server, writer, [(step.request, results[step.index]) for step in steps])
     await server.audit.link(records)

@@ -10,9 +10,10 @@ from recovery_api.fhir.labels import raised
 from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.references import Kind, parse_reference, references
 from recovery_api.identity.actor import Actor
-from recovery_api.interactions import validate
+from recovery_api.interactions import care, validate
+from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import FhirResult, Server
-from recovery_api.interactions.make import make
+from recovery_api.interactions.make import make, stated
 from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.present import copied
 from recovery_api.interactions.unit import Transaction, Writing
@@ -41,7 +42,9 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     check_writable(writing, None, resource)
     _check(writing, None, resource, resource)
     localize(resource, writing.server.base)
-    said = _with_meta(writing, resource, id, 1)
+    said = stated(resource, id, 1, writing.writer.stamp)
+    written = Written(writing.server, writing.request.actor, writing.writer, None, said)
+    await care.prepare(written)
     about = facets(said, writing.server.matrix, writing.server.zone)
     await _check_references(writing, resource, about.client, None)
     about = about._replace(raised=raised(said["meta"].get("security")))
@@ -51,6 +54,7 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
         await writing.server.labeller.label(writing.writer, [node])
         item = _item(writing.server, node)
         await writing.writer.create(item.type, item.id, item.body, item.facets, item.rows)
+        await care.follow(written)
         return _saved(writing, 201, Saved(item.type, id, 1, about.client), item.body)
     writing.transaction.waiting.append(node)
     return _saved(writing, 201, Saved(said["resourceType"], id, 1, about.client), b"")
@@ -66,14 +70,16 @@ def _sender(actor: Actor) -> str:
     return actor.organization or "" if actor.role in EXTERNAL_ROLES else ""
 
 
-async def store_waiting(server: Server, writer: Writer, transaction: Transaction) -> None:
-    """Store the new resources that wait."""
+async def store_waiting(server: Server, actor: Actor, writer: Writer, transaction: Transaction) -> None:
+    """Store the new resources that wait, and then do what follows from each."""
     if transaction.waiting:
-        await server.labeller.label(writer, transaction.waiting)
-        items = [_item(server, node) for node in transaction.waiting]
+        nodes, transaction.waiting = transaction.waiting, []
+        await server.labeller.label(writer, nodes)
+        items = [_item(server, node) for node in nodes]
         await bulk.create(writer, items, "POST")
         transaction.bodies |= {(item.type, item.id): item.body for item in items}
-        transaction.waiting.clear()
+        for node in nodes:
+            await care.follow(Written(server, actor, writer, None, node.resource))
 
 
 async def replace(writing: Writing, current: Record, revise: Callable[[JsonObject], JsonObject], method: str = "PUT") -> FhirResult:
@@ -99,7 +105,9 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
         resource = with_revocation(resource, instant(writing.writer.stamp))
     localize(resource, writing.server.base)
     version = current.version + 1
-    said = _with_meta(writing, resource, current.id, version)
+    said = stated(resource, current.id, version, writing.writer.stamp)
+    written = Written(writing.server, writing.request.actor, writing.writer, before, said)
+    await care.prepare(written)
     about = facets(said, writing.server.matrix, writing.server.zone)
     _check_client(about, current)
     await _check_references(writing, sent, about.client, copy.seen)
@@ -111,6 +119,7 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
     if revoked:
         target, who = f"{current.reference}/_history/{version}", writing.request.actor.holder
         await make(writing.server, writing.writer, revocation(target, who, instant(writing.writer.stamp)))
+    await care.follow(written)
     shown = copied(writing.server, writing.request.actor, current._replace(body=body)) if copy.cut else None
     return _saved(writing, 200, Saved(current.type, current.id, version, about.client), dump(shown.seen) if shown else body)
 
@@ -163,13 +172,6 @@ def check_writable(
         client = client_of(version, writing.server.matrix)
         if not writing.server.grants.admits(writing.request.actor, letter, version, client):
             raise Forbidden("The token's scopes do not open this resource.")
-
-
-def _with_meta(writing: Writing, resource: JsonObject, id: str, version: int) -> JsonObject:
-    meta = {"versionId": str(version), "lastUpdated": instant(writing.writer.stamp)}
-    kept = {name: value for name, value in resource.get("meta", {}).items() if name not in meta}
-    rest = {name: value for name, value in resource.items() if name not in {"resourceType", "id", "meta"}}
-    return {"resourceType": resource["resourceType"], "id": id, "meta": meta | kept, **rest}
 
 
 async def _check_references(writing: Writing, resource: JsonObject, client: str, before: JsonObject | None) -> None:

@@ -7,10 +7,17 @@ from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.everything import everything
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
+from recovery_api.operations.goal_progress import goal_progress
+from recovery_api.operations.lastn import lastn
+from recovery_api.operations.match_companion import match_companion
 from recovery_api.operations.meta import meta
 from recovery_api.operations.meta_add import meta_add
 from recovery_api.operations.meta_delete import meta_delete
+from recovery_api.operations.outcome_series import outcome_series
 from recovery_api.operations.preview import preview
+from recovery_api.operations.safety_plan import safety_plan
+from recovery_api.operations.set_pace import set_pace
+from recovery_api.operations.trigger_timeline import trigger_timeline
 from recovery_api.operations.validate import validate
 from recovery_api.policy.decide import decide_operation
 
@@ -24,6 +31,13 @@ OPERATIONS = registered(
         "meta-add": meta_add,
         "meta-delete": meta_delete,
         "preview": preview,
+        "goal-progress": goal_progress,
+        "lastn": lastn,
+        "match-companion": match_companion,
+        "outcome-series": outcome_series,
+        "safety-plan": safety_plan,
+        "set-pace": set_pace,
+        "trigger-timeline": trigger_timeline,
         "validate": validate,
     },
     operations(),

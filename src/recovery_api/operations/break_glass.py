@@ -1,6 +1,7 @@
 """Patient/{id}/$break-glass: emergency access for medical personnel (42 CFR 2.51; domain.md 3.5)."""
 from datetime import datetime
 
+from recovery_api.domain.codes import CANON
 from recovery_api.domain.emergency import review_due
 from recovery_api.fhir.errors import Forbidden, NotFound
 from recovery_api.fhir.instants import instant
@@ -10,7 +11,6 @@ from recovery_api.interactions.context import FhirResult, Server
 from recovery_api.interactions.make import make
 from recovery_api.operations.frame import Operating
 from recovery_api.policy.audit import emergency, encoded
-from recovery_api.policy.project import CANON
 from recovery_api.store.emergency import EmergencyAccess, open_access
 
 SECOND = 1_000_000

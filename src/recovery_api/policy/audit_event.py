@@ -3,6 +3,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from recovery_api.domain.codes import CANON
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.policy.audit import READING, SEARCHES, Facts
@@ -10,7 +11,6 @@ from recovery_api.store.audit_chain import Record
 
 DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 BALP: Final = "https://profiles.ihe.net/ITI/BALP"
-CANON: Final = "https://recovery-api.example.org/fhir"
 TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem"
 RESTFUL: Final = "http://hl7.org/fhir/restful-interaction"
 JTI: Final = "urn:ietf:params:oauth:jti:"

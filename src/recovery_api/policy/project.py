@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from recovery_api.domain.codes import CANON
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.policy.consent import consent_rules
 from recovery_api.policy.periods import interval, within
 from recovery_api.store.records import Relation
 
-CANON = "https://recovery-api.example.org/fhir"
 COMPANION = ("http://nucc.org/provider-taxonomy", "175T00000X")
 CASE_MANAGER = ("http://nucc.org/provider-taxonomy", "171M00000X")
 REFERRALS = (("http://hl7.org/fhir/CodeSystem/task-code", "fulfill"), (f"{CANON}/CodeSystem/task-code", "inquiry"))

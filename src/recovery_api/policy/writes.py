@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from recovery_api.domain.codes import CANON
 from recovery_api.fhir.errors import Forbidden, Rule
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.identity.actor import Actor
 
-CANON = "https://recovery-api.example.org/fhir"
 HL7_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 

@@ -35,6 +35,10 @@ class Writer(Reader):
         self.stamp = stamp
         self.creator = creator
 
+    def seeing(self, visibility: Visibility) -> "Writer":
+        """The same transaction, seen through another visibility."""
+        return Writer(self.connection, self.statements, visibility, self.stamp, self.creator)
+
     async def create(
         self, type: str, id: str, body: bytes, facets: Facets, rows: Sequence[IndexRow], *, version: int = 1, method: str = "POST"
     ) -> Record:

@@ -1,0 +1,43 @@
+"""Who accompanies a client: nobody against the client's wishes and boundaries (domain.md 7, "Retraumatisation guard").
+
+Judged by what the writer may read: somebody who may not read the client's wishes, like an operator, learns nothing of them.
+"""
+from recovery_api.domain.preferences import CODES, conflicts, person
+from recovery_api.fhir.errors import Issue, Rule, Unprocessable
+from recovery_api.fhir.json import JsonObject, load
+from recovery_api.fhir.paths import has_coding, objects_at, references_at
+from recovery_api.interactions.care.written import Written
+from recovery_api.interactions.make import seen
+from recovery_api.policy.project import COMPANION
+
+PREFERENCE = Rule("client-preference", Unprocessable, "The care team is not as the client wishes it: {} ({})")
+WISHES = ("code", ",".join("|".join(code) for code in CODES))
+
+
+async def respect_wishes(written: Written) -> None:
+    """Hold the companions who come to a CareTeam to the client's wishes. Raises Unprocessable with a sentence for each conflict."""
+    before, server, reader = written.before, written.server, written.writer
+    client = next(references_at(written.after, "subject"), "")
+    new = _companions(written.after) - (_companions(before) if before else set())
+    if not new or not client or written.after.get("status") not in {"active", "proposed"}:
+        return
+    wishes = await seen(server, reader, "Observation", ("patient", client), WISHES)
+    plans = await seen(server, reader, "CarePlan", ("patient", client), ("status", "active"))
+    issues: list[Issue] = []
+    for reference in sorted(new) if wishes or plans else ():
+        record = await reader.read("Practitioner", reference.removeprefix("Practitioner/"))
+        said = conflicts(person(load(record.body)), wishes, plans) if record and record.body else ()
+        issues += (PREFERENCE.issue(each, reference, at="CareTeam.participant") for each in said)
+    if issues:
+        raise Unprocessable(*issues)
+
+
+def _companions(team: JsonObject) -> set[str]:
+    """The Practitioners who are companions in a CareTeam."""
+    return {
+        member
+        for one in objects_at(team, "participant")
+        if has_coding(one, "role", *COMPANION)
+        for member in references_at(one, "member")
+        if member.startswith("Practitioner/")
+    }
