@@ -165,8 +165,9 @@ def record(story: Story, id: str) -> None:
 
 def _raised(story: Story) -> None:
     """Things of one client that somebody found more sensitive than their codes tell."""
-    for label in ("ETHUD", "SEX", "HIV", "EMP", "VIO"):
+    for label in ("ETHUD", "SEX", "HIV", "EMP", "VIO", "PSYTHPN"):
         mood = story.observation(f"o-raised-{label.lower()}", "raised", "mood", 5, story.instant(days=LATELY), "leo")
         mood["meta"] = {"security": [coding(ACT, label)]}
     story.condition("cond-raised-worn", "raised", "F43.10", story.day(LATELY))["meta"] = {"security": [coding(ACT, "HIV")]}
+    story.condition("cond-raised-apart", "raised", "F43.10", story.day(LATELY))["meta"] = {"security": [coding(ACT, "PSYTHPN")]}
     story.session("e-raised-worn", "raised", "leo", story.instant(days=3), reason=("cond-raised-worn", "F43.10"))

@@ -29,7 +29,9 @@ Choices where the pages leave one (interfaces.md before world.md before domain.m
 11. A RelatedPerson who is not a verified representative reads as an external reader does, without forms, Tasks and ServiceRequests.
 12. The auditor reads a Binary whose securityContext is a consent form.
 13. A case manager sees a Task without client when she owns or requested it; Tasks of clients who are not hers stay hidden even so.
-14. EMP that was raised by hand on something else leaves it to the case managers of the client; PSYTHPN, to the case manager who wrote it.
+14. EMP that was raised by hand on something else leaves it to the case managers of the client (domain.md 4.2, rule 3: Decision 10 is
+    about supervision); PSYTHPN, inside, to who wrote it, where it is a note, message or Observation that somebody writes, and to the
+    clinician of 6. The auditor is not subject to labels: what they may read, they read to see that all is right.
 15. A deny that names a case manager does not close what a referral opens to her: the clinic's copy is not yet a client.
 """
 
@@ -57,7 +59,7 @@ from tests.contract.matrix import DEFINITIONS, DIRECTORY, may
 FINAL_OBSERVATION, FINAL_NOTE = {"final", "amended", "corrected"}, {"final", "amended"}
 REFERRALS = {("http://hl7.org/fhir/CodeSystem/task-code", "fulfill"), local("task-code", "inquiry")}
 EMERGENCY_REVIEW = local("task-code", "emergency-review")
-WROTE = ("author", "recorder", "performer", "sender")
+WROTE = {"Communication": "sender", "Composition": "author", "DocumentReference": "author", "Observation": "performer"}
 
 
 class Oracle(Access):
@@ -108,12 +110,16 @@ class Oracle(Access):
 
     def _cleared(self, caller: Caller, resource: Resource) -> bool:
         """Whether labels that were raised by hand leave it to the caller; what has them by its kind has rules of its own."""
-        labels, role = self.labels.of(resource), caller.role
+        labels, role, kind = self.labels.of(resource), caller.role, resource["resourceType"]
+        if role == "auditor" or kind == "Binary":
+            return True
+        if kind == "Provenance":
+            return not labels & {"EMP", "PSYTHPN"}
         if "EMP" in labels and not supervision(resource) and role in ("companion", "client"):
             return False
-        if "PSYTHPN" in labels and not counselling_note(resource) and resource["resourceType"] != "Binary":
-            written = self.means(caller, *(target for name in WROTE for target in _named(resource, name)))
-            return role == "treatment-team" or (role == "case-manager" and written)
+        if "PSYTHPN" in labels and not counselling_note(resource):
+            written = self.means(caller, *_named(resource, WROTE.get(kind, "")))
+            return role == "treatment-team" or (role in ("companion", "case-manager") and written)
         return True
 
     # the rules of single types ---------------------------------------------------------------------------------------

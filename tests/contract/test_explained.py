@@ -46,7 +46,7 @@ async def groups(api: Direct, world: list[JsonObject]) -> dict[Group, set[str]]:
 
 
 def by_content(world: list[JsonObject]) -> set[str]:
-    """The clients with a Consent that speaks of codes or dates, of which $explain-access knows nothing."""
+    """The clients with a Consent that speaks of codes or dates, by which resources of one group differ."""
     said = [(each["patient"]["reference"], keys(each["provision"])) for each in world if each["resourceType"] == "Consent"]
     return {client.removeprefix("Patient/") for client, named in said if {"code", "dataPeriod"} & set(named)}
 

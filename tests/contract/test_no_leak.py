@@ -22,6 +22,7 @@ async def test_one_by_one_every_caller_gets_what_the_oracle_says(door: Door, fix
 
 @pytest.mark.parametrize("caller", CALLERS.values(), ids=lambda caller: caller.name)
 async def test_the_history_of_the_system_holds_what_the_caller_sees(caller: Caller, fixture_api: Direct):
+    """The world tells of no AuditEvents, which each request adds to: the auditor's token leaves them out, and has them by themselves."""
     before = scene(fixture_api, caller, FIXTURE)
     answer = await ask(fixture_api.as_(caller, but="AuditEvent"), Request("GET", "_history?_count=1000"))
     assert answer.status == 200, answer.body

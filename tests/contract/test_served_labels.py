@@ -18,7 +18,8 @@ TOLD_BESIDE = {LAW, "R", "V"}
 
 
 def matched(labels: frozenset[str]) -> frozenset[str]:
-    """What consents are matched by: families, law and confidentiality, of which a body says the highest alone."""
+    """What consents are matched by: families, law and confidentiality. Of this a resource tells one level, the highest (HL7's
+    Healthcare Privacy and Security Classification System), so that R goes where V stands."""
     told = families(labels) | (labels & TOLD_BESIDE)
     return told - {"R"} if "V" in told else told
 

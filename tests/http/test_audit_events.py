@@ -7,11 +7,13 @@ import pytest
 from recovery_api.fhir.errors import Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.identity.actor import Actor
+from recovery_api.identity.events import SignIn, SignOut, TokenIssued
 from recovery_api.identity.scopes import Scopes
 from recovery_api.interactions import validate
 from recovery_api.interactions.audit_events import project
 from recovery_api.policy import audit
 from recovery_api.policy.audit_event import audit_event
+from recovery_api.policy.audit_identity import told
 from recovery_api.store.audit_chain import Record
 from tests.api import Api
 from tests.audit_log import records, rows
@@ -124,12 +126,11 @@ async def test_a_disclosure_names_source_recipient_patient_and_data(busy: Api) -
 
 def test_events_of_other_kinds_are_valid_too() -> None:
     asked = audit.Asked("read", "Patient", "ana", request="r-1", address="127.0.0.1")
-    who: Any = {"holder": "Practitioner/maya", "role": "companion", "client_id": "console", "address": "127.0.0.1"}
     for facts, type, outcome in (
-        (audit.signed_in(**who), "110114", "0"),
-        (audit.signed_in(**who, permitted=False), "110114", "4"),
-        (audit.signed_out(**who), "110114", "0"),
-        (audit.token_given(action="issued", **who, token="j-1", patients=["ana"]), "110114", "0"),
+        (told(SignIn("maya", "127.0.0.1", succeeded=True, fhir_user="Practitioner/maya")), "110114", "0"),
+        (told(SignIn("maya", "127.0.0.1", succeeded=False)), "110114", "4"),
+        (told(SignOut("maya", everywhere=False)), "110114", "0"),
+        (told(TokenIssued("console", "Practitioner/maya", "authorization_code", "recovery/companion", "j-1", "ana")), "110114", "0"),
         (audit.consent_decided(ACTOR, asked, patient="ana", consents=["Consent/c-ana"], permitted=False), "110113", "4"),
         (audit.emergency(ACTOR, asked, patient="ana", data=["Task/t-1"]), "110127", "0"),
         (audit.emergency(ACTOR, asked, patient="ana", started=False), "110128", "0"),

@@ -1,17 +1,26 @@
 """Patient/{id}/$explain-access: who may see what, and why; and, to the client, in plain words."""
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from recovery_api.demo.codes import concept
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Response
 from tests.callers import APP_ANA, CHEN, KIM, MAYA, OMAR, REP_DAN, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, Caller
+from tests.consenting import CRAVING, MOOD
+from tests.world import Story
 
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 
 
-def asked(actor: str = "", type: str = "", labels: tuple[str, ...] = (), purpose: str = "") -> JsonObject:
+def asked(
+    actor: str = "", type: str = "", labels: tuple[str, ...] = (), purpose: str = "", code: Sequence[JsonObject] = (), date: str = ""
+) -> JsonObject:
     said: list[JsonObject] = [{"name": "labels", "valueCoding": {"system": ACT, "code": code}} for code in labels]
+    said += [{"name": "code", "valueCoding": one} for one in code]
+    if date:
+        said.append({"name": "date", "valueDateTime": date})
     if actor:
         said.append({"name": "actor", "valueReference": {"reference": actor}})
     said += [{"name": name, "valueCode": value} for name, value in (("resourceType", type), ("purpose", purpose)) if value]
@@ -73,6 +82,41 @@ async def test_the_purpose_counts(shared: Api) -> None:
     assert effects(research)["no-consent"] == "deny"
 
 
+ONE_CODE = {"class": [{"system": "http://hl7.org/fhir/resource-types", "code": "Observation"}], "code": [concept(CRAVING)]}
+LATELY = {"dataPeriod": {"start": "2026-10-01"}}
+NO_PAST = {"provision": [{"type": "deny", "dataPeriod": {"end": "2026-09-30"}}]}
+
+
+@pytest.mark.parametrize(
+    ("limits", "described", "decides", "by"),
+    [
+        (ONE_CODE, {"code": concept(CRAVING)["coding"]}, "permit", {"consent:c-told#0": "permit"}),
+        (ONE_CODE, {"code": concept(MOOD)["coding"]}, "deny", {"no-consent": "deny"}),
+        (ONE_CODE, {}, "deny", {"no-consent": "deny"}),
+        (LATELY, {"date": "2026-11-03"}, "permit", {"consent:c-told#0": "permit"}),
+        (LATELY, {"date": "2026-09-03"}, "deny", {"no-consent": "deny"}),
+        (LATELY, {"date": "2026"}, "deny", {"no-consent": "deny"}),
+        (LATELY, {}, "permit", {"consent:c-told#0": "permit"}),
+        (NO_PAST, {"date": "2026-09-30"}, "deny", {"consent:c-told#0.0": "deny"}),
+        (NO_PAST, {"date": "2026-11-03"}, "permit", {"consent:c-told#0": "permit"}),
+    ],
+)
+async def test_what_a_consent_says_of_codes_and_dates_counts(
+    api: Api, limits: JsonObject, described: dict[str, Any], decides: str, by: dict[str, str]
+) -> None:
+    story = Story()
+    await api.load([story.consent("c-told", "eve", story.day(100), form=False, limits=limits)])
+    answer = await explained(api, "eve", "Organization/org-riverbend", "Observation", caller=SAM, **described)
+    assert decision(answer) == decides
+    assert by.items() <= effects(answer).items(), effects(answer)
+
+
+async def test_a_code_brings_the_labels_that_the_server_gives_to_it(shared: Api) -> None:
+    for code, decides in ((CRAVING, "deny"), (MOOD, "permit")):
+        answer = await explained(shared, "cora", "Organization/org-riverbend", "Observation", code=concept(code)["coding"])
+        assert decision(answer) == decides
+
+
 async def test_the_relation_of_the_moment_counts(api: Api) -> None:
     assert decision(await explained(api, "ana", "Practitioner/maya", "Goal", caller=SAM)) == "permit"
     team = next(one for one in (await api.as_(RUTH).get("CareTeam", patient="ana")).matches)
@@ -125,6 +169,8 @@ async def test_a_client_who_is_not_theirs_is_as_absent_to_a_case_manager(shared:
         asked("Patient/ana", "Goal"),
         asked("Practitioner/maya", "Organization"),
         asked("Practitioner/maya", "Goal", ("NOSUCH",)),
+        asked("Practitioner/maya", "Goal", code=[{"display": "Craving"}]),
+        asked("Practitioner/maya", "Goal", date="yesterday"),
     ],
 )
 async def test_what_can_not_be_judged_is_refused(shared: Api, said: JsonObject) -> None:

@@ -5,12 +5,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pytest
+
 from recovery_api.demo.codes import diagnosis
 from recovery_api.demo.world import fixture
 from recovery_api.domain.codes import ACT, ref
 from recovery_api.fhir.json import JsonObject
 from recovery_api.policy.facets import facets
 from recovery_api.policy.label_rules import LabelRules, said_in_file
+from recovery_api.store.labelling import Labeller
 from recovery_api.store.reindex import reindex
 from tests.api import Api
 from tests.audit_log import records, since, tamper
@@ -27,6 +30,7 @@ async def test_what_is_raised_to_be_about_an_employee_closes(api: Api) -> None:
     for seer in seers:
         assert (await api.as_(seer).get("Observation/o-ana-mood")).status == 200
     await api.load([mood | {"meta": {"security": [act("EMP")]}}])
+    assert (await api.as_(RUTH).get("Observation/o-ana-mood")).status == 200
     for seer in seers:
         for path in ("Observation/o-ana-mood", "Observation/o-ana-mood/_history/1", "Observation/o-ana-mood/_history"):
             assert (await api.as_(seer).get(path)).status == 404
@@ -41,18 +45,40 @@ async def test_what_is_raised_to_be_of_psychotherapy_is_its_authors(api: Api) ->
             assert (await api.as_(seer).get(path)).status == status
 
 
-async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Api) -> None:
-    """A new rule calls moods PSY, gambling SUD and depression nothing."""
-    before = await versions(api)
-    server = api.running.server
-    said = said_in_file()
+async def test_what_nobody_signs_as_author_is_nobodys_while_it_is_of_psychotherapy(api: Api) -> None:
+    """Only a privacy officer, who lowers the label, brings it back to the care team."""
+    made(await api.as_(RUTH).post("Condition/cond-ana-ptsd/$meta-add", parameters(security=[act("PSYTHPN")])))
+    for seer in (MAYA, RUTH, CHEN, SYS_RIVERBEND, APP_ANA):
+        assert (await api.as_(seer).get("Condition/cond-ana-ptsd")).status == 404
+    made(await api.as_(SAM).post("Condition/cond-ana-ptsd/$meta-delete", parameters(security=[act("PSYTHPN")])))
+    assert (await api.as_(RUTH).get("Condition/cond-ana-ptsd")).status == 200
+
+
+async def test_a_counseling_note_is_not_a_companions_to_write(api: Api) -> None:
+    said = by_id(fixture())["DocumentReference", "d-ana-1"]
+    others = {"id", "meta", "authenticator", "securityLabel", "context"}
+    mine = {name: value for name, value in said.items() if name not in others}
+    apart = {"system": "https://recovery-api.example.org/fhir/CodeSystem/note-type", "code": "counseling-note"}
+    note = mine | {"docStatus": "preliminary", "content": [{"attachment": {"title": "Apart"}}]}
+    assert (await api.as_(MAYA).post("DocumentReference", note)).status == 201
+    refused = await api.as_(MAYA).post("DocumentReference", note | {"type": {"coding": [apart]}})
+    assert (refused.status, refused.keys) == (403, {"own-draft"})
+
+
+def changed(api: Api) -> Labeller:
+    """By new rules, which call moods PSY, gambling SUD and depression nothing."""
+    said, server = said_in_file(), api.running.server
     ours = next(system for system in said["system"] if system["name"] == "companion-observation")
     ours["rules"].append({"codes": ["mood"], "labels": ["PSY"]})
     icd = next(system for system in said["system"] if system["name"] == "ICD-10-CM")
     icd["rules"].append({"codes": ["F63"], "labels": ["SUD", "ETH"]})
     icd["rules"].append({"codes": ["F33"], "labels": []})
     matrix = replace(server.matrix, labels=LabelRules(said))
-    labeller = replace(server.labeller, describe=partial(facets, matrix=matrix, zone=server.zone))
+    return replace(server.labeller, describe=partial(facets, matrix=matrix, zone=server.zone))
+
+
+async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Api) -> None:
+    before, server, labeller = await versions(api), api.running.server, changed(api)
     await reindex(server.store, sorted(server.interactions), server.extract, labeller, 7)
     there = await stored(api)
     assert sensitivities(there["Observation/o-ana-mood"]) == PSY
@@ -63,6 +89,27 @@ async def test_changed_rules_relabel_what_is_stored_without_new_versions(api: Ap
     assert (await api.as_(LEO).get("Observation", patient="ben", _security=f"{ACT}|PSY")).ids == {"o-ben-mood"}
     await reindex(server.store, sorted(server.interactions), server.extract, server.labeller, 50)
     assert {said["id"]: sensitivities(said) for said in (await stored(api)).values() if sensitivities(said)} == SENSITIVE
+
+
+async def test_a_reindexing_that_is_ended_between_batches_is_made_whole_by_the_next(api: Api) -> None:
+    server, labeller, types = api.running.server, changed(api), sorted(api.running.server.interactions)
+    before, seen = await stored(api), list[int]()
+
+    def end_midway(count: int) -> None:
+        seen.append(count)
+        if sum(seen) > len(before) // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await reindex(server.store, types, server.extract, labeller, 7, end_midway)
+    midway = await stored(api)
+    assert midway != before
+    await reindex(server.store, types, server.extract, labeller, 50)
+    after = await stored(api)
+    assert midway != after
+    assert all(midway[reference] in (before[reference], after[reference]) for reference in before)
+    await reindex(server.store, types, server.extract, labeller, 7)
+    assert await stored(api) == after
 
 
 async def test_reindexing_labels_what_was_stored_before_there_were_labels(api: Api) -> None:

@@ -211,8 +211,8 @@ async def test_a_boundary_and_a_veto_name_one_person(api: Api) -> None:
     assert (await api.as_(RUTH).post("CarePlan", plan(activity=[{"detail": boundary}]))).status == 201
     refused = await assigned(api, RUTH)
     assert [issue["diagnostics"] for issue in refused.json["issue"]] == [
-        "The client prefers somebody else. (Practitioner/leo)",
-        "A boundary in the care plan is about this person. (Practitioner/leo)",
+        "The care team is not as the client wishes it: The client prefers somebody else. (Practitioner/leo)",
+        "The care team is not as the client wishes it: A boundary in the care plan is about this person. (Practitioner/leo)",
     ]
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from recovery_api.domain.codes import CANON
 from recovery_api.domain.life_cycle import LifeCycle
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at
 
@@ -15,6 +15,7 @@ STATEMENT, INFORMATION, EXPIRY, REVOKED = (
 )
 TREATMENT_PAYMENT_OPERATIONS = frozenset({"TREAT", "HPAYMT", "HOPERAT"})
 
+COMPLETE = Rule("consent-complete", Unprocessable, "A Consent that permits something must be complete: {} ({}).")
 CONSENT = LifeCycle(
     name="consent",
     what="A Consent",
@@ -47,9 +48,7 @@ def check_complete(consent: JsonObject) -> None:
     if consent.get("status") == "active" and _permits(consent.get("provision", {})):
         missing = [element for element in ELEMENTS if not element.there(consent)]
         if missing:
-            raise Unprocessable(
-                *(Issue("business-rule", f"{one.says} ({one.source}).", one.at, key="consent-complete") for one in missing)
-            )
+            raise Unprocessable(*(COMPLETE.issue(one.says, one.source, at=one.at) for one in missing))
 
 
 def is_revoked(before: JsonObject | None, after: JsonObject) -> bool:
@@ -118,44 +117,44 @@ def _expires(consent: JsonObject) -> bool:
 
 
 ELEMENTS = (
-    Element("It names the client", "Consent.patient", "42 CFR 2.31(a)(1)", _has("patient.reference")),
-    Element("It names who may disclose", "Consent.organization", "42 CFR 2.31(a)(2)", _has("organization")),
+    Element("it names the client", "Consent.patient", "42 CFR 2.31(a)(1)", _has("patient.reference")),
+    Element("it names who may disclose", "Consent.organization", "42 CFR 2.31(a)(2)", _has("organization")),
     Element(
-        "It says in words what may be disclosed: the extension consent-information",
+        "it says in words what may be disclosed: the extension consent-information",
         "Consent.extension",
         "42 CFR 2.31(a)(3)",
         _informs,
     ),
-    Element("It names who receives", "Consent.provision.actor", "42 CFR 2.31(a)(4)", _names("actor.reference.reference")),
-    Element("It says for what purpose", "Consent.provision.purpose", "42 CFR 2.31(a)(5)", _names("purpose.code")),
+    Element("it names who receives", "Consent.provision.actor", "42 CFR 2.31(a)(4)", _names("actor.reference.reference")),
+    Element("it says for what purpose", "Consent.provision.purpose", "42 CFR 2.31(a)(5)", _names("purpose.code")),
     Element(
-        "It states the right to revoke: the extension consent-statement right-to-revoke",
+        "it states the right to revoke: the extension consent-statement right-to-revoke",
         "Consent.extension",
         "42 CFR 2.31(a)(6)",
         _states("right-to-revoke"),
     ),
     Element(
-        "It says when it ends: provision.period.end, or the extension consent-expiry 'none' for treatment, payment and operations",
+        "it says when it ends: provision.period.end, or the extension consent-expiry 'none' for treatment, payment and operations",
         "Consent.provision.period.end",
         "42 CFR 2.31(a)(7)",
         _expires,
     ),
     Element(
-        "It is signed: sourceReference or sourceAttachment",
+        "it is signed: sourceReference or sourceAttachment",
         "Consent.source",
         "42 CFR 2.31(a)(8)",
         _has("sourceReference", "sourceAttachment"),
     ),
-    Element("It names who signed", "Consent.performer", "42 CFR 2.31(a)(8)", _has("performer.reference")),
-    Element("It is dated", "Consent.dateTime", "42 CFR 2.31(a)(9)", _has("dateTime")),
+    Element("it names who signed", "Consent.performer", "42 CFR 2.31(a)(8)", _has("performer.reference")),
+    Element("it is dated", "Consent.dateTime", "42 CFR 2.31(a)(9)", _has("dateTime")),
     Element(
-        "It says that what is received may be disclosed again: the extension consent-statement redisclosure",
+        "it says that what is received may be disclosed again: the extension consent-statement redisclosure",
         "Consent.extension",
         "42 CFR 2.31(a)(10)",
         _states("redisclosure"),
     ),
     Element(
-        "It says what follows from a refusal: the extension consent-statement refusal-consequence",
+        "it says what follows from a refusal: the extension consent-statement refusal-consequence",
         "Consent.extension",
         "42 CFR 2.31(a)(10)",
         _states("refusal-consequence"),

@@ -3,7 +3,37 @@
 An issue is what an OperationOutcome says (https://hl7.org/fhir/R4/operationoutcome.html): a severity, a code of the
 IssueType value set, a sentence that helps, and the place as FHIRPath.
 """
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Final, NamedTuple
+
+CODES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "business-rule": "A rule of this server is broken; the key says which.",
+        "code-invalid": "A code is not in the value set that is required here.",
+        "conflict": "The resource is not as the request takes it to be.",
+        "deleted": "The resource was deleted.",
+        "duplicate": "The same came before, and said something else.",
+        "exception": "The server met what nobody expected.",
+        "forbidden": "The caller may not do that.",
+        "incomplete": "The answer leaves something out.",
+        "informational": "It was done; this says something about it.",
+        "invalid": "The request can't be read as what it should be.",
+        "invariant": "A rule of FHIR is broken; the key is the specification's.",
+        "login": "A valid token is needed.",
+        "multiple-matches": "The criteria match several resources where one is meant.",
+        "not-found": "It is not there, or not there for this caller.",
+        "not-supported": "This server does not do that.",
+        "processing": "The content can't be processed.",
+        "required": "Something that must be there is missing.",
+        "structure": "The content has not the form that its type has.",
+        "too-costly": "The answer would be too large, or take too long.",
+        "too-long": "The content is larger than this server takes.",
+        "transient": "The server can't do that at the moment; the same request may succeed later.",
+        "value": "A value is not of its type, or not among those that are allowed.",
+    }
+)
+"""The codes of the issues that this server tells (https://hl7.org/fhir/R4/valueset-issue-type.html), and what each means here."""
 
 
 class Issue(NamedTuple):
@@ -29,6 +59,23 @@ class FhirError(Exception):
             Issue(self.code, self.diagnostics),
         )
         super().__init__("; ".join(issue.diagnostics for issue in self.issues))
+
+
+class Rule(NamedTuple):
+    """A rule of this server: its key, the error that refuses what breaks it, and what that says, with `{}` for what it is about."""
+
+    key: str
+    error: type[FhirError]
+    says: str
+    code: str = "business-rule"
+
+    def issue(self, *about: str, at: str | None = None) -> Issue:
+        """The issue that names the rule. `at` is the place as FHIRPath."""
+        return Issue(self.code, self.says.format(*about), at, key=self.key)
+
+    def broken(self, *about: str, at: str | None = None) -> FhirError:
+        """The error that refuses what breaks the rule."""
+        return self.error(self.issue(*about, at=at))
 
 
 class BadRequest(FhirError):

@@ -1,5 +1,5 @@
 """delete, and its conditional form for one match (https://hl7.org/fhir/R4/http.html#delete)."""
-from recovery_api.fhir.errors import Conflict, Issue, NotFound
+from recovery_api.fhir.errors import Conflict, NotFound, Rule
 from recovery_api.fhir.search.expression import Has, Own, both
 from recovery_api.interactions.conditional import one_match
 from recovery_api.interactions.context import FhirResult
@@ -9,6 +9,7 @@ from recovery_api.interactions.unit import Writing
 from recovery_api.interactions.write import check_writable, remove
 from recovery_api.store.search import SearchQuery
 
+SIGNED_REFERS = Rule("signed-refers", Conflict, "Something that was signed refers to this.")
 SIGNED = (("Provenance", "Provenance.target"), ("DocumentReference", "DocumentReference.related"))
 
 
@@ -30,5 +31,5 @@ async def delete(writing: Writing) -> FhirResult:
         where = both(Own("id", "=", current.id), Has(source, param, Own("released", "=", value=True)))
         page = await everything.search(SearchQuery((type,), where, count=1))
         if page.records:
-            raise Conflict(Issue("business-rule", "Something that was signed refers to this.", type, key="signed-refers"))
+            raise SIGNED_REFERS.broken(at=type)
     return await remove(writing, current)

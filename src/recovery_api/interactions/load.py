@@ -12,7 +12,7 @@ from typing import Final, NoReturn, cast
 
 import msgspec
 
-from recovery_api.fhir.errors import Conflict, FhirError, Issue, PreconditionFailed, ServiceUnavailable, Unprocessable
+from recovery_api.fhir.errors import Conflict, FhirError, Issue, PreconditionFailed, Rule, ServiceUnavailable, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import Json, JsonObject, dump
 from recovery_api.fhir.json import load as loads
@@ -72,7 +72,7 @@ class Loader:
             return
         type, id = item.resource.get("resourceType"), item.resource["id"]
         if type == AUDIT:
-            self._refuse(Reject(item.place, AUDIT, (Issue("not-supported", "The server alone makes AuditEvents.", key="audit-is-ours"),)))
+            self._refuse(Reject(item.place, AUDIT, (AUDIT_IS_OURS.issue(),)))
             return
         if not isinstance(type, str) or type not in self._server.interactions:
             self._refuse(Reject(item.place, "", (Issue("not-supported", f"{str(type)[:64]} is not a type that this server holds."),)))
@@ -98,7 +98,7 @@ class Loader:
             if body is not None and is_unchanged(resource, body):
                 self.report.unchanged += 1
             elif again and body is not None:
-                self._refuse(Reject(item.place, item.reference, (ANOTHER,)))
+                self._refuse(Reject(item.place, item.reference, (ANOTHER.issue(),)))
                 continue
             elif (draft := self._draft(item)) is None:
                 continue
@@ -159,7 +159,8 @@ def _raise(reject: Reject) -> NoReturn:
     raise Unprocessable(*reject.issues)
 
 
-ANOTHER: Final = Issue("duplicate", "A resource with this id, and other content, came earlier in this run.", key="load-twice")
+AUDIT_IS_OURS: Final = Rule("audit-is-ours", Unprocessable, "The server alone makes AuditEvents.", "not-supported")
+ANOTHER: Final = Rule("load-twice", Unprocessable, "A resource with this id, and other content, came earlier in this run.", "duplicate")
 
 
 def _stored(resource: JsonObject, version: int, stamp: int) -> JsonObject:

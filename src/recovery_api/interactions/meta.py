@@ -6,7 +6,7 @@ do not read it: the answer is the `meta`, and nothing else of it. Each keeps its
 """
 from typing import Final
 
-from recovery_api.fhir.errors import Forbidden, Issue, NotFound, Unprocessable
+from recovery_api.fhir.errors import Forbidden, Issue, NotFound, Rule, Unprocessable
 from recovery_api.fhir.json import Json, JsonObject, load
 from recovery_api.fhir.json_types import is_object
 from recovery_api.fhir.labels import mask_of, raised
@@ -23,6 +23,12 @@ from recovery_api.store.writer import Writer
 LISTS: Final = ("profile", "security", "tag")
 """The elements of `meta` that the operations change."""
 LOWERS: Final = "auditor"
+LOWERED: Final = Rule("label-lowered", Forbidden, "Only a privacy officer lowers a security label.", "forbidden")
+COMPUTED: Final = Rule(
+    "label-computed",
+    Unprocessable,
+    "The label {} follows from the content, or from the client's episodes and the law, and can't be lowered by hand.",
+)
 
 
 async def add(server: Server, request: FhirRequest, more: JsonObject) -> JsonObject:
@@ -51,7 +57,7 @@ async def delete(server: Server, request: FhirRequest, less: JsonObject) -> Json
     """
     lowered = mask_of(less.get("security"))
     if lowered and request.actor.role != LOWERS:
-        raise Forbidden(Issue("forbidden", "Only a privacy officer lowers a security label.", key="label-lowered"))
+        raise LOWERED.broken()
     access = None if lowered else decide(server.matrix, request.actor, request.type or "", "u")
     sight = server.grants.rows(request.actor, server.clock()) if access else server.grants.system
     async with server.store.writer(sight, creator=request.actor.holder) as writer:
@@ -71,12 +77,8 @@ async def delete(server: Server, request: FhirRequest, less: JsonObject) -> Json
 
 
 def _computed(less: JsonObject, staying: int) -> list[Issue]:
-    says = "The label {} follows from the content, or from the client's episodes and the law, and can't be lowered by hand."
-    return [
-        Issue("business-rule", says.format(coding["code"]), "Resource.meta.security", key="label-computed")
-        for coding in less["security"]
-        if mask_of([coding]) & staying
-    ]
+    lowering = [coding["code"] for coding in less["security"] if mask_of([coding]) & staying]
+    return [COMPUTED.issue(code, at="Resource.meta.security") for code in lowering]
 
 
 async def _locked(writer: Writer, request: FhirRequest) -> tuple[Record, JsonObject]:

@@ -3,7 +3,7 @@ from collections.abc import Callable, Sequence
 
 from recovery_api.domain import rules
 from recovery_api.domain.consents import is_revoked, revocation, with_revocation
-from recovery_api.fhir.errors import BadRequest, FhirError, Forbidden, Issue, Unprocessable
+from recovery_api.fhir.errors import BadRequest, FhirError, Forbidden, Issue, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.labels import raised
@@ -21,13 +21,16 @@ from recovery_api.policy.audit import Saved
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of, facets
 from recovery_api.policy.matrix import EXTERNAL_ROLES
-from recovery_api.policy.writes import RULES, Change
+from recovery_api.policy.writes import RULES, Change, rule
 from recovery_api.store import bulk
 from recovery_api.store.bulk import Item
 from recovery_api.store.labelling import Labelled
 from recovery_api.store.records import Facets, Record
 from recovery_api.store.writer import Writer
 
+EXISTS = Rule("reference-exists", Unprocessable, "{} is not there.")
+CLIENT_FIXED = Rule("client-fixed", Unprocessable, "A resource can't be moved to another client.")
+OWN_TO_READ = Rule("own-to-read", Forbidden, "What is made here must be the caller's own to read: {}.", "forbidden")
 SAVED: JsonObject = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "information", "code": "informational", "diagnostics": "The resource was stored."}],
@@ -163,7 +166,7 @@ def check_writable(
     change = Change(writing.request.actor, before, after)
     broken = [name for name in writing.access.writes if not RULES[name].kept(change)]
     if broken:
-        raise Forbidden(*(Issue("forbidden", RULES[name].says, key=name) for name in broken))
+        raise Forbidden(*(rule(name).issue() for name in broken))
     letter = "d" if after is None else "c" if before is None else "u"
     for version in change.versions if seen is None else seen:
         client = client_of(version, writing.server.matrix)
@@ -193,15 +196,13 @@ async def _check_references(writing: Writing, resource: JsonObject, client: str,
             found.discard(("Patient", client))
         missing = [key for key in missing if key not in found]
     if missing:
-        raise Unprocessable(
-            *(Issue("business-rule", f"{'/'.join(key)} is not there.", places[key], key="reference-exists") for key in missing)
-        )
+        raise Unprocessable(*(EXISTS.issue("/".join(key), at=places[key]) for key in missing))
 
 
 def _check_client(about: Facets, current: Record) -> None:
     """Raise Unprocessable where a resource would move to another client."""
     if about.client != current.client:
-        raise Unprocessable(Issue("business-rule", "A resource can't be moved to another client.", current.type, key="client-fixed"))
+        raise CLIENT_FIXED.broken(at=current.type)
 
 
 async def settle(server: Server, actor: Actor, writer: Writer, transaction: Transaction) -> None:
@@ -215,7 +216,7 @@ async def settle(server: Server, actor: Actor, writer: Writer, transaction: Tran
         if access.rows in {"all", "none"} or about.kind == "boundary-event" or (about.client and type != "Patient"):
             continue
         if await writer.read(type, id) is None:
-            raise Forbidden(Issue("forbidden", f"What is made here must be the caller's own to read: {type}.", type, key="own-to-read"))
+            raise OWN_TO_READ.broken(type, at=type)
         if type == "Binary":
             await _check_document(actor, writer, transaction, said)
 
@@ -227,7 +228,7 @@ async def _check_document(actor: Actor, writer: Writer, transaction: Transaction
         document = load(record.body) if record and record.body else None
         before = None if (type, id) in transaction.created else document
         if document is None or not RULES["own-draft"].kept(Change(actor, before, document)):
-            raise Forbidden(Issue("forbidden", RULES["own-draft"].says, "Binary.securityContext", key="own-draft"))
+            raise rule("own-draft").broken(at="Binary.securityContext")
 
 
 def found_already(writing: Writing, there: Record) -> FhirResult:

@@ -45,7 +45,7 @@ async def _is_theirs(operating: Operating) -> bool:
         async with server.store.reader(server.grants.system) as reader:
             return await reader.read("Patient", id) is not None
     async with server.store.reader(server.grants.sight(request.actor, "r", server.clock())) as reader:
-        own = SearchQuery(("Patient",), both(Own("id", "=", id), RULES["own-record"]), count=1)
+        own = SearchQuery(("Patient",), both(Own("id", "=", id), RULES["own-record"].opens), count=1)
         return bool((await reader.search(own)).records)
 
 

@@ -9,11 +9,13 @@ from recovery_api.fhir.errors import BadRequest, Forbidden, Issue, NotFound
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.labels import bit, closed, mask_of
 from recovery_api.fhir.parameters import PLACE, Given
+from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.identity.actor import local_reference
 from recovery_api.interactions.context import FhirResult, Server
 from recovery_api.operations.frame import Operating
 from recovery_api.policy import access_words as words
 from recovery_api.policy.explain import Standing, has_client, purpose_of, roles_of, sight_of
+from recovery_api.store.consents import listed
 from recovery_api.store.explaining import Like, bearing, judged, kinds_of, relations_of, rules_of
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Relation
@@ -81,10 +83,16 @@ def _described(server: Server, given: Given, client: str) -> tuple[str, Like]:
         raise BadRequest(Issue("value", "The parameter 'actor' refers to a Practitioner, an Organization or a RelatedPerson.", PLACE))
     if type != "Patient" and type not in server.matrix.client:
         raise BadRequest(Issue("value", f"The parameter 'resourceType' names no type of a client's record: {type[:64]}.", PLACE))
-    said = list(given.all("labels"))
+    said, codes = list(given.all("labels")), cast("list[JsonObject]", list(given.all("code")))
     if labels.unknown(said):
         raise BadRequest(Issue("value", "The parameter 'labels' names a label that is not known here.", PLACE))
-    return holder, Like(client, type, closed(mask_of(said)))
+    if not all("code" in coding for coding in codes):
+        raise BadRequest(Issue("value", "The parameter 'code' is a system and a code.", PLACE))
+    implied = server.matrix.labels.basis({"resourceType": type, "code": {"coding": codes}}, "", client).own
+    date = cast("str | None", given.one("date"))
+    happened = implicit_range(date, server.zone) if date else (None, None)
+    named = listed(f"{coding.get('system', '')}|{coding['code']}" for coding in codes)
+    return holder, Like(client, type, closed(mask_of(said) | implied), True, named, *happened)
 
 
 async def _organization(server: Server, holder: str, now: int) -> str:

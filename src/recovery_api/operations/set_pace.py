@@ -2,7 +2,7 @@
 from datetime import datetime
 
 from recovery_api.domain.goals import with_pace
-from recovery_api.fhir.errors import Forbidden, Issue, NotFound, Unprocessable
+from recovery_api.fhir.errors import Forbidden, NotFound, Rule, Unprocessable
 from recovery_api.fhir.json import load
 from recovery_api.fhir.parameters import PLACE
 from recovery_api.identity.actor import local_reference
@@ -11,9 +11,11 @@ from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.make import change
 from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.present import present
+from recovery_api.interactions.write import EXISTS
 from recovery_api.operations.frame import Operating
 from recovery_api.policy.audit import Saved
 
+SET_BY = Rule("pace-set-by", Unprocessable, "A client's app sets the client's own pace.")
 PEOPLE = frozenset({"Patient", "Practitioner", "RelatedPerson"})
 
 
@@ -37,9 +39,9 @@ async def set_pace(operating: Operating) -> FhirResult:
         who = local_reference(str(by.get("reference")), server.base, PEOPLE)
         type, _, who_id = (who or "").partition("/")
         if who is None or not await writer.references_visible([(type, who_id)]):
-            raise Unprocessable(Issue("business-rule", "Who set the pace is not there.", PLACE, key="reference-exists"))
+            raise EXISTS.broken("Who set the pace", at=PLACE)
         if actor.role == "client" and who not in {actor.holder, f"Patient/{current.client}"}:
-            raise Unprocessable(Issue("business-rule", "A client's app sets the client's own pace.", PLACE, key="pace-set-by"))
+            raise SET_BY.broken(at=PLACE)
         day = datetime.fromtimestamp(writer.stamp // 1_000_000, server.zone).date()
         said = await change(server, writer, "Goal", id, lambda goal: with_pace(goal, str(pace), {**by, "reference": who}, day))
         version = int(said["meta"]["versionId"])

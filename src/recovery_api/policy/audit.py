@@ -133,48 +133,6 @@ def refused(actor: Actor | None, asked: Asked, status: int) -> Facts:
     return _facts(actor, asked, status=status, permitted=False, type="" if data else asked.type, data=data)
 
 
-def signed_in(*, holder: str, role: str, client_id: str = "", address: str = "", request: str = "", permitted: bool = True) -> Facts:
-    """Somebody signed in, or tried to: `holder` is who, as far as it is known (a reference)."""
-    return _account("sign-in", holder, role, client_id, address, request, permitted=permitted)
-
-
-def signed_out(*, holder: str, role: str, client_id: str = "", address: str = "", request: str = "") -> Facts:
-    """Somebody signed out, or was."""
-    return _account("sign-out", holder, role, client_id, address, request, permitted=True)
-
-
-def token_given(
-    *,
-    action: str,
-    holder: str,
-    role: str,
-    client_id: str,
-    token: str = "",
-    organization: str = "",
-    patients: Sequence[str] = (),
-    purpose: str = "",
-    address: str = "",
-    request: str = "",
-    permitted: bool = True,
-) -> Facts:
-    """A token was issued, refreshed, introspected or revoked (`action`), or refused. `token` is its jti, never the token."""
-    return Facts(
-        kind="token",
-        action=action,
-        status=200 if permitted else 400,
-        permitted=permitted,
-        holder=holder,
-        role=role,
-        organization=organization,
-        client_id=client_id,
-        token=token,
-        patients=tuple(patients),
-        purpose=purpose,
-        address=address,
-        request=request,
-    )
-
-
 def consent_decided(actor: Actor, asked: Asked, *, patient: str, consents: Sequence[str], permitted: bool) -> Facts:
     """Consents of a patient were weighed for a caller (IHE BALP, AuthZconsent)."""
     return _facts(
@@ -227,20 +185,6 @@ def _facts(
         consents=consents,
         query=query,
         operation=asked.operation,
-    )
-
-
-def _account(kind: str, holder: str, role: str, client_id: str, address: str, request: str, *, permitted: bool) -> Facts:
-    return Facts(
-        kind=kind,
-        action=kind,
-        status=200 if permitted else 401,
-        permitted=permitted,
-        holder=holder,
-        role=role,
-        client_id=client_id,
-        address=address,
-        request=request,
     )
 
 

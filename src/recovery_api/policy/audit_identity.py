@@ -1,16 +1,18 @@
 """What the authorization server did, as facts for the audit."""
 from recovery_api.identity.events import Decision, Event, SignIn, SignOut, TokenIssued, TokenRefused, TokenRevoked
 from recovery_api.identity.scopes import Scopes
-from recovery_api.policy.audit import Facts, signed_in, signed_out, token_given
+from recovery_api.policy.audit import Facts
 
 
 def told(event: Event) -> Facts:
     """The facts of an event."""
     match event:
         case SignIn(username, address, succeeded, fhir_user):
-            return signed_in(holder=fhir_user or username, role="", address=address, permitted=succeeded)
+            who = fhir_user or username
+            status = 200 if succeeded else 401
+            return Facts(kind="sign-in", action="sign-in", status=status, permitted=succeeded, holder=who, address=address)
         case SignOut(username):
-            return signed_out(holder=username, role="")
+            return Facts(kind="sign-out", action="sign-out", holder=username)
         case Decision(username, client_id, scope, patient):
             return _token("authorize", username, client_id, scope, patient=patient, permitted=bool(scope))
         case TokenIssued(client_id, subject, grant_type, scope, jti, patient):
@@ -24,9 +26,15 @@ def told(event: Event) -> Facts:
 def _token(
     action: str, holder: str, client_id: str, scope: str, *, jti: str = "", patient: str | None = None, permitted: bool = True
 ) -> Facts:
-    roles = Scopes.parse(scope).roles
-    patients = [patient.removeprefix("Patient/")] if patient else []
-    role = roles[0] if roles else ""
-    return token_given(
-        action=action, holder=holder, role=role, client_id=client_id, token=jti, patients=patients, permitted=permitted
+    """`jti` is the token's, never the token."""
+    return Facts(
+        kind="token",
+        action=action,
+        status=200 if permitted else 400,
+        permitted=permitted,
+        holder=holder,
+        role=next(iter(Scopes.parse(scope).roles), ""),
+        client_id=client_id,
+        token=jti,
+        patients=(patient.removeprefix("Patient/"),) if patient else (),
     )

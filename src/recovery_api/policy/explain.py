@@ -80,7 +80,7 @@ def sight_of(matrix: Matrix, standing: Standing, client: str, type: str, now: in
     """What they see of the type. `named`: of resources that name them as the rule asks for; else, of others."""
     row = matrix.of(standing.role, type)
     party = EVERYTHING if named else NOTHING
-    rule = NOTHING if row is None or "r" not in row.may else _replaced(RULES[row.rows], lambda one: _naming(one, party))
+    rule = NOTHING if row is None or "r" not in row.may else _replaced(RULES[row.rows].opens, lambda one: _naming(one, party))
     return Visibility(
         key=("explained", standing.role, type, named),
         rules=MappingProxyType({type: rule}),
@@ -105,7 +105,8 @@ def recipients(matrix: Matrix, named: Iterable[str]) -> dict[str, Visibility]:
 
 def _recipients_sight(matrix: Matrix, role: str) -> Visibility:
     types = {"Patient", *matrix.client}
-    rules = {type: RULES[row.rows] for (holder, type), row in matrix.access.items() if holder == role and type in types and "r" in row.may}
+    rows = {type: row.rows for (holder, type), row in matrix.access.items() if holder == role and type in types and "r" in row.may}
+    rules = {type: RULES[named].opens for type, named in rows.items()}
     opened = {type: _replaced(rule, _disclosing) for type, rule in rules.items() if _consented(rule)}
     return Visibility(key=("recipients", role), rules=MappingProxyType(opened))
 

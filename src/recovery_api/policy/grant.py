@@ -114,7 +114,7 @@ class Grants:
         for (role, type), row in self._matrix.access.items():
             if role != actor.role or not set(row.may) & {"r", "s"}:
                 continue
-            rule = RULES[row.rows]
+            rule = RULES[row.rows].opens
             if letter:
                 conditions = actor.allows(type, letter if letter in row.may else "r")
                 rules[type] = both(rule, self._scoped(type, conditions))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from recovery_api.domain.codes import CANON
+from recovery_api.fhir.errors import Forbidden, Rule
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.identity.actor import Actor
@@ -33,6 +34,11 @@ class WriteRule(NamedTuple):
 
     says: str
     kept: Callable[[Change], bool]
+
+
+def rule(name: str) -> Rule:
+    """The write rule of this name, as what refuses a change that does not keep it."""
+    return Rule(name, Forbidden, RULES[name].says, "forbidden")
 
 
 def _names(change: Change, path: str) -> bool:
@@ -68,7 +74,13 @@ def _is_form(resource: JsonObject | None) -> bool:
     return resource is not None and has_coding(resource, "category", f"{CANON}/CodeSystem/document-category", "consent-form")
 
 
+def _is_counseling(resource: JsonObject | None) -> bool:
+    return resource is not None and has_coding(resource, "type", f"{CANON}/CodeSystem/note-type", "counseling-note")
+
+
 def _own_draft(change: Change) -> bool:
+    if _is_counseling(change.after) and change.actor.role != "case-manager":
+        return False
     if change.before is None and _is_form(change.after) and change.actor.role == "case-manager":
         return True
     return _names(change, "author") and all(
@@ -147,7 +159,10 @@ RULES: Mapping[str, WriteRule] = MappingProxyType(
             _own_observation,
         ),
         "own-response": WriteRule("A QuestionnaireResponse is written by its author.", _own_response),
-        "own-draft": WriteRule("A note is written by its author, and only while it is preliminary and not signed.", _own_draft),
+        "own-draft": WriteRule(
+            "A note is written by its author, and only while it is preliminary and not signed; a counseling note by a case manager.",
+            _own_draft,
+        ),
         "own-message": WriteRule(
             "A Communication is written by its sender; a companion writes about supervision in response to one about herself.", _own_message
         ),

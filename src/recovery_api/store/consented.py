@@ -161,9 +161,12 @@ class Consents:
         ]
 
     def _coded(self, rule: FromClause, effect: str) -> Clause:
-        """Some coding is the rule's. Index rows tell of current versions only: an old one is closed to be safe."""
+        """Some coding is the rule's. Index rows tell of current versions only: an old one is closed to be safe. What is not stored
+        tells its codes itself (store/explaining.py)."""
         if self._table is history:
             return rule.c.code == _EMPTY if effect == "permit" else literal_column("TRUE")
+        if "codes" in self._table.c:
+            return or_(rule.c.code == _EMPTY, _lists(self._table.c.codes, rule.c.system + _text("|") + rule.c.code))
         row = search_index.alias()
         numbers = [(cast("Any", literal_column(f"'{type_}'", Text)), _number(param_number(type_))) for type_ in self._types]
         number = numbers[0][1] if len(numbers) == 1 else case(*numbers, value=self._table.c.type)

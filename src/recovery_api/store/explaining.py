@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import BigInteger, Boolean, FromClause, Integer, Select, Text, literal_column, null, select
+from sqlalchemy import BigInteger, Boolean, FromClause, Integer, Select, Text, literal_column, select
 from sqlalchemy import cast as as_type
 
 from recovery_api.store.compile import Compiler
@@ -15,13 +15,18 @@ from recovery_api.store.tables import consent_rule, relation
 
 
 class Like(NamedTuple):
-    """A resource as it could be, of no access class, without codes or a clinical date. `labels` are bits."""
+    """A resource as it could be, of no access class. `labels` are bits."""
 
     client: str
     type: str
     labels: int = 0
     released: bool = True
     """It is in a state in which it may be seen outside."""
+    codes: str = ""
+    """The codings by which Consents may mean it, a list of "system|code" (store/consents.py)."""
+    happened_from: int | None = None
+    happened_until: int | None = None
+    """Its clinical date; None: it has none."""
 
     @property
     def values(self) -> dict[str, SqlValue]:
@@ -68,9 +73,10 @@ def _row() -> FromClause:
         as_type(bind("like_type", Text()), Text).label("type"),
         as_type(bind("like_labels", BigInteger()), BigInteger).label("labels"),
         as_type(bind("like_released", Boolean()), Boolean).label("released"),
+        as_type(bind("like_codes", Text()), Text).label("codes"),
+        *(as_type(bind(f"like_{name}", BigInteger()), BigInteger).label(name) for name in ("happened_from", "happened_until")),
         *(as_type(literal_column("''", Text), Text).label(name) for name in ("id", "kind", "creator")),
         *(number.label(name) for name in ("version", "created", "last_updated")),
-        *(as_type(null(), BigInteger).label(name) for name in ("happened_from", "happened_until")),
     ).subquery("resource_like")
 
 

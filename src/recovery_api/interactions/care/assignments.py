@@ -3,13 +3,14 @@
 Judged by what the writer may read: somebody who may not read the client's wishes, like an operator, learns nothing of them.
 """
 from recovery_api.domain.preferences import CODES, conflicts, person
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.errors import Issue, Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import has_coding, objects_at, references_at
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.make import seen
 from recovery_api.policy.project import COMPANION
 
+PREFERENCE = Rule("client-preference", Unprocessable, "The care team is not as the client wishes it: {} ({})")
 WISHES = ("code", ",".join("|".join(code) for code in CODES))
 
 
@@ -26,7 +27,7 @@ async def respect_wishes(written: Written) -> None:
     for reference in sorted(new) if wishes or plans else ():
         record = await reader.read("Practitioner", reference.removeprefix("Practitioner/"))
         said = conflicts(person(load(record.body)), wishes, plans) if record and record.body else ()
-        issues += (Issue("business-rule", f"{each} ({reference})", "CareTeam.participant", key="client-preference") for each in said)
+        issues += (PREFERENCE.issue(each, reference, at="CareTeam.participant") for each in said)
     if issues:
         raise Unprocessable(*issues)
 

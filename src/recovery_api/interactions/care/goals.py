@@ -1,9 +1,15 @@
 """The pace of a client's goals: few new ones at a time, save those that the client expresses (domain.md 7, "Pace-aware goals")."""
 from recovery_api.domain.goals import began_within_a_week, is_the_clients_own
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.paths import references_at
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.make import found
+
+PACE = Rule(
+    "goal-pace",
+    Unprocessable,
+    "{} goals began in the last seven days. Let this one wait, or let the client express it (expressedBy).",
+)
 
 
 async def keep_the_pace(written: Written) -> None:
@@ -20,6 +26,5 @@ async def keep_the_pace(written: Written) -> None:
     await written.writer.claim(turn)
     there = await found(server, written.writer, "Goal", ("patient", client), ("lifecycle-status", "active"))
     if began_within_a_week((one for one in there if one["id"] != goal["id"]), written.today) >= server.goals_per_week:
-        says = f"{server.goals_per_week} goals began in the last seven days. Let this one wait, or let the client express it (expressedBy)."
-        raise Unprocessable(Issue("business-rule", says, "Goal.lifecycleStatus", key="goal-pace"))
+        raise PACE.broken(str(server.goals_per_week), at="Goal.lifecycleStatus")
     await written.writer.release(turn)
