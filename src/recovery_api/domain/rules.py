@@ -2,7 +2,10 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from recovery_api.domain import escalations
 from recovery_api.domain.consents import CONSENT, check_complete
+from recovery_api.domain.escalation_rules import is_rule, rule_of
+from recovery_api.domain.instruments import RESPONSE, check_response
 from recovery_api.domain.sessions import SESSION, SESSION_TYPE
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding
@@ -25,4 +28,28 @@ def _encounter(before: JsonObject | None, after: JsonObject) -> None:
         SESSION.check(before["status"] if before else None, after["status"])
 
 
-RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType({"Consent": _consent, "Encounter": _encounter})
+def _plan_definition(before: JsonObject | None, after: JsonObject) -> None:
+    del before
+    if is_rule(after):
+        rule_of(after)
+
+
+def _questionnaire_response(before: JsonObject | None, after: JsonObject) -> None:
+    if check_response(after):
+        RESPONSE.check(before["status"] if before else None, after["status"])
+
+
+def _task(before: JsonObject | None, after: JsonObject) -> None:
+    if escalations.is_escalation(before) or escalations.is_escalation(after):
+        escalations.check(before, after)
+
+
+RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType(
+    {
+        "Consent": _consent,
+        "Encounter": _encounter,
+        "PlanDefinition": _plan_definition,
+        "QuestionnaireResponse": _questionnaire_response,
+        "Task": _task,
+    }
+)

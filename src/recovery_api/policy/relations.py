@@ -123,6 +123,7 @@ RULES: Mapping[str, Expression] = MappingProxyType(
                     managed_client,
                     both(no_client, mine("owner", "requester")),
                     both(kind("referral"), Party(("owner",), ORGANIZATION)),
+                    both(kind("escalation"), mine("owner"), not_apart),
                 ),
             ),
             both(either(kind("supervision"), kind("boundary-event")), either(mine("owner", "requester"), supervised_staff)),

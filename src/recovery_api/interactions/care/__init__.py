@@ -6,13 +6,25 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from recovery_api.interactions.care.escalations import close_task, complete_task, follow_observation
+from recovery_api.interactions.care.instruments import score_response
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
 
-PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "Task": (complete_task,),
+    }
+)
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
-FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "Observation": (follow_observation,),
+        "QuestionnaireResponse": (score_response, follow_observation),
+        "Task": (close_task,),
+    }
+)
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
 
 
