@@ -1,4 +1,4 @@
-"""Answers to instruments, as callers send them."""
+"""Answers to instruments, as callers send them, and what follows from them."""
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +18,14 @@ def answer(value: object) -> JsonObject:
     if isinstance(value, str):
         return {"valueCoding": {"system": LOINC, "code": value}}
     return {"valueBoolean": value} if isinstance(value, bool) else {"valueInteger": value}
+
+
+def status(value: str) -> list[Any]:
+    return [{"op": "replace", "path": "/status", "value": value}]
+
+
+def ends(task: JsonObject) -> str:
+    return task["restriction"]["period"]["end"]
 
 
 def response(questionnaire: str, answers: Mapping[str, object], client: str = "ana", by: str = "maya", **more: Any) -> JsonObject:
