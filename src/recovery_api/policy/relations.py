@@ -123,7 +123,7 @@ RULES: Mapping[str, Expression] = MappingProxyType(
                     managed_client,
                     both(no_client, mine("owner", "requester")),
                     both(kind("referral"), Party(("owner",), ORGANIZATION)),
-                    both(kind("escalation"), mine("owner"), not_apart),
+                    both(kind("escalation"), mine("owner"), not_apart, not_denied_in_person),
                 ),
             ),
             both(either(kind("supervision"), kind("boundary-event")), either(mine("owner", "requester"), supervised_staff)),
