@@ -12,7 +12,7 @@ from recovery_api.domain.scoring import observations, scores
 from recovery_api.fhir.errors import Unprocessable
 from recovery_api.fhir.json import JsonObject, dump, parse
 from recovery_api.interactions import validate
-from tests.http.instruments import NO, YES, response
+from tests.http.escalating import NO, YES, response
 
 NAMES = sorted({one.url.rpartition("/")[2] for one in instruments().values()})
 

@@ -6,7 +6,7 @@ from recovery_api.interactions.care.unacknowledged import reassign_due
 from tests.api import Api, serving
 from tests.callers import MAYA, OMAR, RUTH
 from tests.databases import Databases
-from tests.http.instruments import PHQ_9, YES, ends, response, status
+from tests.http.escalating import PHQ_9, YES, ends, response, status
 from tests.http.resources import CANON, local
 
 
