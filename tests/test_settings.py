@@ -8,7 +8,7 @@ from recovery_api.settings import SETTINGS, Settings, SettingsError, TrustedIssu
 INTERFACES = {
     "DATABASE_URL", "DATABASE_REPLICA_URL", "DATA_DIR", "PUBLIC_URL", "TRUSTED_ISSUERS", "ALLOWED_PRIVATE_ENDPOINTS",
     "EMBEDDED_WORKER", "EMERGENCY_ACCESS_TTL", "TIME_ZONE", "TOKEN_TTL", "NOTICE_FILE", "NOTE_REVIEW_HOURS", "COMPANION_GRACE_DAYS",
-    "REQUIRE_TOTP", "EXPORT_STORE",
+    "REQUIRE_TOTP", "EXPORT_STORE", "HOLIDAYS", "ON_CALL",
 }  # fmt: skip
 ADDED = {"GOALS_PER_WEEK"}
 """Settings that the interfaces do not name: adding is free."""
@@ -128,6 +128,10 @@ def test_an_unknown_name_stops_the_start(name: str, says: str) -> None:
         ("DATABASE_URL", "recovery.db"),
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_URL", "sqlite:///:memory:"),
+        ("HOLIDAYS", "Christmas"),
+        ("HOLIDAYS", "2026-12-25;2027-01-01"),
+        ("ON_CALL", "ruth"),
+        ("ON_CALL", "Patient/ana"),
         ("PUBLIC_URL", "recovery.example.org"),
         ("PUBLIC_URL", "ftp://recovery.example.org"),
         ("PUBLIC_URL", "https://recovery.example.org?x=1"),

@@ -38,6 +38,7 @@ from recovery_api.identity.scopes import ROLE_PREFIX, role_scopes
 from recovery_api.identity.tokens import Tokens
 from recovery_api.interactions import audited
 from recovery_api.interactions.context import Server
+from recovery_api.interactions.escalating import Escalating
 from recovery_api.interactions.target import pairs
 from recovery_api.policy import audit_identity, matrix
 from recovery_api.policy.facets import facets
@@ -142,13 +143,14 @@ async def running(
 
     audit = AuditLog(store, ring.secret("audit-anchors"), ids, clock)
     told = capability.capability(statement, table, settings.fhir_base, capability.operations(), oauth_uris(settings.public_url))
+    grants = Grants(policy, table, lower, meets)
     server = Server(
         store=store,
         audit=audit,
         search=search,
         extract=extract,
         matrix=policy,
-        grants=Grants(policy, table, lower, meets),
+        grants=grants,
         labeller=Labeller(partial(facets, matrix=policy, zone=settings.time_zone), (*policy.client, "Patient")),
         links=Sealer(ring.secret("page-links")),
         clock=clock,
@@ -158,6 +160,7 @@ async def running(
         notice=Notice(settings.notice_file or wording()),
         goals_per_week=settings.goals_per_week,
         emergency_access_ttl=settings.emergency_access_ttl,
+        escalating=Escalating(settings.on_call or "", settings.holidays, grants.system),
         published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,
     )

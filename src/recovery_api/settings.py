@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import SplitResult, urlsplit
@@ -53,6 +54,9 @@ class Settings:
     """The wording of the redisclosure notice; None: the one that is built in."""
     emergency_access_ttl: int
     goals_per_week: int
+    on_call: str | None
+    """Who is asked when nobody else is there to act on an escalation: "Practitioner/id"."""
+    holidays: frozenset[date]
 
     @property
     def fhir_base(self) -> str:
@@ -182,6 +186,19 @@ def _wording(text: str) -> str:
     return said
 
 
+def _practitioner(text: str) -> str:
+    if not re.fullmatch(r"Practitioner/[A-Za-z0-9.-]{1,64}", text):
+        raise ValueError("must be a reference like Practitioner/ruth")
+    return text
+
+
+def _dates(text: str) -> frozenset[date]:
+    try:
+        return frozenset(date.fromisoformat(day.strip()) for day in text.split(",") if day.strip())
+    except ValueError:
+        raise ValueError("must be dates like 2026-12-25, with commas between them") from None
+
+
 def _whole(most: int, unit: str = "seconds") -> Callable[[str], int]:
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
@@ -261,4 +278,11 @@ SETTINGS = (
     ),
     Setting("EMERGENCY_ACCESS_TTL", "3600", _whole(3_600), "Seconds that an emergency (break-glass) access lasts, never more than 3600."),
     Setting("GOALS_PER_WEEK", "2", _whole(1_000, "goals"), "New active goals of a client in seven days, beside the client's own."),
+    Setting(
+        "ON_CALL", None, _practitioner, "Who gets an escalation that nobody else is there for, and one that nobody below has acknowledged: "
+        "Practitioner/ID of a case manager. Without it such an escalation stays with whom it has.",
+    ),
+    Setting(
+        "HOLIDAYS", "", _dates, "Comma-separated dates (YYYY-MM-DD) on which the agency is closed: deadlines by business days skip them.",
+    ),
 )  # fmt: skip

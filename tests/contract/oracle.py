@@ -28,7 +28,8 @@ Choices where the pages leave one (interfaces.md before world.md before domain.m
     care team, limited or not, for whatever purpose; the client's Patient must be visible.
 11. A RelatedPerson who is not a verified representative reads as an external reader does, without forms, Tasks and ServiceRequests.
 12. The auditor reads a Binary whose securityContext is a consent form.
-13. A case manager sees a Task without client when she owns or requested it; Tasks of clients who are not hers stay hidden even so.
+13. A case manager sees a Task without client when she owns or requested it; Tasks of clients who are not hers stay hidden even so, save an
+    escalation that she owns: it has come to her because nobody below has answered.
 14. EMP that was raised by hand on something else leaves it to the case managers of the client (domain.md 4.2, rule 3: Decision 10 is
     about supervision); PSYTHPN, inside, to who wrote it, where it is a note, message or Observation that somebody writes, and to the
     clinician of 6. The auditor is not subject to labels: what they may read, they read to see that all is right.
@@ -60,6 +61,7 @@ FINAL_OBSERVATION, FINAL_NOTE = {"final", "amended", "corrected"}, {"final", "am
 REFERRALS = {("http://hl7.org/fhir/CodeSystem/task-code", "fulfill"), local("task-code", "inquiry")}
 EMERGENCY_REVIEW = local("task-code", "emergency-review")
 WROTE = {"Communication": "sender", "Composition": "author", "DocumentReference": "author", "Observation": "performer"}
+ESCALATION = local("task-code", "escalation")
 
 
 class Oracle(Access):
@@ -212,7 +214,12 @@ class Oracle(Access):
         mine = self.means(caller, owner, requester)
         return {
             "companion": lambda: mine and (not client or self.opened(caller, task)),
-            "case-manager": lambda: self.opened(caller, task) or self._refers(caller, task) or (mine and not client),
+            "case-manager": lambda: (
+                self.opened(caller, task)
+                or self._refers(caller, task)
+                or (mine and not client)
+                or (ESCALATION in code and self.means(caller, owner) and self._escalated(caller, task))
+            ),
             "treatment-team": lambda: self.means(caller, requester) and self.opened(caller, task),
             "client": lambda: (
                 not self.outside(caller) and (mine or self._client_is(caller, owner, requester)) and self.opened(caller, task)
@@ -220,6 +227,10 @@ class Oracle(Access):
             "referrer": lambda: self._of_organization(caller, requester),
             "auditor": lambda: EMERGENCY_REVIEW in code,
         }[caller.role]()
+
+    def _escalated(self, caller: Caller, task: Resource) -> bool:
+        """Whether an escalation that has come to a case manager whose client it is not may be read by her."""
+        return "EMP" not in self.labels.of(task) and not self.consents.closes(caller, task)
 
     def _request(self, caller: Caller, request: Resource) -> bool:
         requester = reference(request.get("requester"))

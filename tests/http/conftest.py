@@ -8,6 +8,7 @@ from recovery_api.demo.world import fixture
 from tests.api import Api, Client, serving
 from tests.callers import RUTH
 from tests.databases import Databases
+from tests.http.escalating import lead
 from tests.http.searched import world
 
 
@@ -33,6 +34,15 @@ async def shared(databases: Databases, world_template: str, tmp_path_factory: py
     """The fixture world at T0, one for all tests of a file: they change only what they made themselves."""
     url = databases.clone(world_template)
     async with serving(url, tmp_path_factory.mktemp("shared")) as server:
+        yield server
+    databases.drop(url)
+
+
+@pytest.fixture
+async def office(databases: Databases, migrated_template: str, tmp_path: Path) -> AsyncIterator[Api]:
+    """The fixture world at T0, where Omar supervises Ruth, and Iris, who has no client, is on call."""
+    url = databases.clone(migrated_template)
+    async with serving(url, tmp_path, lead().resources, ON_CALL="Practitioner/iris") as server:
         yield server
     databases.drop(url)
 

@@ -2,9 +2,12 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from recovery_api.domain import escalations
 from recovery_api.domain.care_plans import CARE_PLAN
 from recovery_api.domain.consents import CONSENT, check_complete
+from recovery_api.domain.escalation_rules import is_rule, rule_of
 from recovery_api.domain.goals import GOAL
+from recovery_api.domain.instruments import RESPONSE, check_response
 from recovery_api.domain.sessions import SESSION, SESSION_TYPE
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding
@@ -35,6 +38,30 @@ def _goal(before: JsonObject | None, after: JsonObject) -> None:
     GOAL.check(before["lifecycleStatus"] if before else None, after["lifecycleStatus"])
 
 
+def _plan_definition(before: JsonObject | None, after: JsonObject) -> None:
+    del before
+    if is_rule(after):
+        rule_of(after)
+
+
+def _questionnaire_response(before: JsonObject | None, after: JsonObject) -> None:
+    if check_response(after):
+        RESPONSE.check(before["status"] if before else None, after["status"])
+
+
+def _task(before: JsonObject | None, after: JsonObject) -> None:
+    if escalations.is_escalation(before) or escalations.is_escalation(after):
+        escalations.check(before, after)
+
+
 RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType(
-    {"CarePlan": _care_plan, "Consent": _consent, "Encounter": _encounter, "Goal": _goal}
+    {
+        "CarePlan": _care_plan,
+        "Consent": _consent,
+        "Encounter": _encounter,
+        "Goal": _goal,
+        "PlanDefinition": _plan_definition,
+        "QuestionnaireResponse": _questionnaire_response,
+        "Task": _task,
+    }
 )

@@ -10,6 +10,7 @@ from recovery_api.fhir.search.extract import Extractor
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.identity.actor import Actor
 from recovery_api.identity.keys import Sealer
+from recovery_api.interactions.escalating import Escalating
 from recovery_api.policy.audit import Shown
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.matrix import Matrix
@@ -115,6 +116,7 @@ class Server:
     """New active goals that a client may get in seven days, beside those that they express."""
     emergency_access_ttl: int
     """Seconds that an emergency access lasts."""
+    escalating: Escalating
     published: Mapping[str, bytes] = field(repr=False)
     """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)

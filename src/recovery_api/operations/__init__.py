@@ -4,6 +4,7 @@ from recovery_api.fhir.errors import Issue, MethodNotAllowed, NotFound
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.operations.break_glass import break_glass
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
+from recovery_api.operations.evaluate_escalation import evaluate_escalation
 from recovery_api.operations.everything import everything
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
@@ -25,6 +26,7 @@ OPERATIONS = registered(
     {
         "break-glass": break_glass,
         "disclosure-accounting": disclosure_accounting,
+        "evaluate-escalation": evaluate_escalation,
         "everything": everything,
         "explain-access": explain_access,
         "meta": meta,

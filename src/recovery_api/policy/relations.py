@@ -176,8 +176,9 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
             both(managed_client, not_psychotherapy_of_others("author")),
         ),
         "managed-tasks": RowRule(
-            "Tasks of their clients, their own Tasks of no client, and referrals to their organization; check-ins and boundary events that "
-            "they own or asked for, or that are about staff whom they supervise. Nothing of psychotherapy.",
+            "Tasks of their clients, their own Tasks of no client, referrals to their organization, and escalations that came to them; "
+            "check-ins and boundary events that they own or asked for, or that are about staff whom they supervise. Nothing of "
+            "psychotherapy.",
             both(
                 either(
                     both(
@@ -187,6 +188,7 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
                             managed_client,
                             both(no_client, mine("owner", "requester")),
                             both(kind("referral"), Party(("owner",), ORGANIZATION)),
+                            both(kind("escalation"), mine("owner"), not_apart, not_denied_in_person),
                         ),
                     ),
                     both(either(kind("supervision"), kind("boundary-event")), either(mine("owner", "requester"), supervised_staff)),

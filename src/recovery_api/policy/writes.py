@@ -95,7 +95,16 @@ def _own_message(change: Change) -> bool:
 
 
 def _own_task(change: Change) -> bool:
-    return not any(has_coding(version, "code", f"{CANON}/CodeSystem/task-code", "supervision-check-in") for version in change.versions)
+    kept = ("supervision-check-in", "escalation")
+    return not any(has_coding(version, "code", f"{CANON}/CodeSystem/task-code", code) for version in change.versions for code in kept)
+
+
+def _acknowledged_by_owner(change: Change) -> bool:
+    before, after = change.before or {}, change.after or {}
+    accepted = after.get("status") == "accepted" and before.get("status") != "accepted"
+    if not accepted or not has_coding(after, "code", f"{CANON}/CodeSystem/task-code", "escalation"):
+        return True
+    return change.actor.holder in references_at(after, "owner")
 
 
 def _own_referral(change: Change) -> bool:
@@ -166,7 +175,8 @@ RULES: Mapping[str, WriteRule] = MappingProxyType(
         "own-message": WriteRule(
             "A Communication is written by its sender; a companion writes about supervision in response to one about herself.", _own_message
         ),
-        "own-task": WriteRule("A check-in is written by the case manager who holds it.", _own_task),
+        "own-task": WriteRule("A check-in or an escalation is written by the case manager who holds it.", _own_task),
+        "acknowledged-by-owner": WriteRule("An escalation is accepted by its owner.", _acknowledged_by_owner),
         "own-referral": WriteRule(
             "A referral is written by the organization that requests it, which may then withdraw it or add notes and input.", _own_referral
         ),

@@ -74,8 +74,8 @@ class Store:
         Raises ServiceUnavailable where the database could not do it now; it may be tried again.
         """
         async with self._engine.writing() as connection:
-            stamp = await give_stamp(connection, self.statements, self._clock())
-            yield Writer(connection, self.statements, visibility, stamp, creator)
+            stamp, plans = await give_stamp(connection, self.statements, self._clock())
+            yield Writer(connection, self.statements, visibility, stamp, creator, plans)
 
     @asynccontextmanager
     async def trial(self, visibility: Visibility) -> AsyncGenerator[Writer]:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ClauseElement, Text, delete, func, literal, select, update
+from sqlalchemy import BigInteger, ClauseElement, ScalarSelect, Text, delete, func, literal, literal_column, select, update
+from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recovery_api.fhir.errors import Conflict, PreconditionFailed
@@ -25,19 +26,27 @@ type_number = lru_cache(1024)(param_number)
 
 
 NOTHING_SAID = Facets()
+NO_PLANS = "0 0 0"
+"""A writer's `plans` where there are none."""
 
 
 class Writer(Reader):
-    """One transaction. `stamp` is its time (microseconds, UTC): every version that it writes was last updated then."""
+    """One transaction. `stamp` is its time (microseconds, UTC): every version that it writes was last updated then.
 
-    def __init__(self, connection: Connection, statements: Statements, visibility: Visibility, stamp: int, creator: str) -> None:
+    `plans` tells which PlanDefinitions were there when it began: it is another text as soon as one of them is another.
+    """
+
+    def __init__(
+        self, connection: Connection, statements: Statements, visibility: Visibility, stamp: int, creator: str, plans: str
+    ) -> None:
         super().__init__(connection, statements, visibility)
         self.stamp = stamp
         self.creator = creator
+        self.plans = plans
 
     def seeing(self, visibility: Visibility) -> "Writer":
         """The same transaction, seen through another visibility."""
-        return Writer(self.connection, self.statements, visibility, self.stamp, self.creator)
+        return Writer(self.connection, self.statements, visibility, self.stamp, self.creator, self.plans)
 
     async def create(
         self, type: str, id: str, body: bytes, facets: Facets, rows: Sequence[IndexRow], *, version: int = 1, method: str = "POST"
@@ -156,18 +165,26 @@ def party_rows(type_: str, id_: str, version: int, facets: Facets) -> list[tuple
     return rows
 
 
-async def give_stamp(connection: Connection, statements: Statements, now: int) -> int:
-    """The stamp of a transaction that begins: now, or just after the last one given."""
+async def give_stamp(connection: Connection, statements: Statements, now: int) -> tuple[int, str]:
+    """The stamp of a transaction that begins: now, or just after the last one given; and its `plans`."""
     statement = statements.fixed("stamp", lambda: _stamp(statements.dialect == "postgresql"))
     [row] = await connection.fetch(statement.text, statement.values({"now": now}))
-    return cast("int", row[0])
+    return cast("int", row[0]), cast("str", row[1])
 
 
 def _stamp(by_function: bool) -> ClauseElement:
     now = bind("now", BigInteger())
     if by_function:
-        return select(func.give_stamp(now))
-    return update(clock).values(stamp=func.max(now, clock.c.stamp + 1)).returning(clock.c.stamp)
+        return select(func.give_stamp(now), _plans())
+    return update(clock).values(stamp=func.max(now, clock.c.stamp + 1)).returning(clock.c.stamp, _plans())
+
+
+def _plans() -> ScalarSelect[str]:
+    counted = (func.count(), func.coalesce(func.sum(resource.c.version), 0), func.coalesce(func.max(resource.c.last_updated), 0))
+    first, second, third = (cast_to(one, Text) for one in counted)
+    space = literal_column("' '", Text)
+    plan = resource.c.type == literal_column("'PlanDefinition'", Text)
+    return select(first + space + second + space + third).where(plan).scalar_subquery()
 
 
 def _claim(dialect: str) -> ClauseElement:

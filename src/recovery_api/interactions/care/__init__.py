@@ -7,7 +7,9 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from recovery_api.interactions.care.assignments import respect_wishes
+from recovery_api.interactions.care.escalations import close_task, complete_task, follow_observation
 from recovery_api.interactions.care.goals import keep_the_pace
+from recovery_api.interactions.care.instruments import score_response
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
@@ -16,10 +18,17 @@ PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
         "CareTeam": (respect_wishes,),
         "Goal": (keep_the_pace,),
+        "Task": (complete_task,),
     }
 )
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
-FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "Observation": (follow_observation,),
+        "QuestionnaireResponse": (score_response, follow_observation),
+        "Task": (close_task,),
+    }
+)
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
 
 

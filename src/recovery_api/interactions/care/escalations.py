@@ -1,0 +1,189 @@
+"""Escalations follow from what was written of a client, by rules, in the write's own transaction (domain.md 1.5, 2.4).
+
+One escalation is open for a rule and a client: what comes meanwhile can only make it more pressing. It holds no clinical text; what it
+is about is told by `reasonReference`, by which it has the labels of that too.
+"""
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from recovery_api.domain.codes import CANON, THO, concept, local, ref
+from recovery_api.domain.escalation_rules import Action, Rule
+from recovery_api.domain.escalations import CODE, OPEN, PRIORITIES, acknowledge_by, is_escalation
+from recovery_api.fhir.fhirpath import FhirPathError
+from recovery_api.fhir.instants import EPOCH, instant
+from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.interactions.care.facts import Asked, facts
+from recovery_api.interactions.care.oversight import owner
+from recovery_api.interactions.care.written import Written
+from recovery_api.interactions.context import Server
+from recovery_api.interactions.make import change, found, make
+from recovery_api.policy.facets import client_of
+from recovery_api.store.reader import Reader
+from recovery_api.store.writer import Writer
+
+TELLING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "Observation": frozenset({"registered", "preliminary", "final", "amended", "corrected"}),
+        "QuestionnaireResponse": frozenset({"completed", "amended"}),
+    }
+)
+"""In which states rules look at a resource."""
+RULES_ENGINE: Final[JsonObject] = {
+    "type": "Device", "identifier": {"system": f"{CANON}/NamingSystem/device", "value": "rules-engine"}, "display": "Rules engine",
+}  # fmt: skip
+SAFETY_ALERT: Final = local("flag-code", "safety-alert", "Safety alert")
+
+log = logging.getLogger(__name__)
+
+
+class Fired(NamedTuple):
+    """A rule whose condition holds, and what it asks for."""
+
+    rule: Rule
+    action: Action
+
+
+async def follow_observation(written: Written) -> None:
+    """Raise what follows from an Observation or QuestionnaireResponse."""
+    await escalate(written.server, written.writer, written.after, is_new=written.before is None)
+
+
+async def escalate(server: Server, writer: Writer, resource: JsonObject, *, is_new: bool) -> None:
+    """Raise what follows from a version that was stored; `is_new`: it is the first."""
+    client = client_of(resource, server.matrix)
+    for fired in await fire(server, writer.seeing(server.grants.system), resource, client):
+        await _raise(server, writer, fired, resource, client, is_new=is_new)
+
+
+async def fire(server: Server, writer: Writer, resource: JsonObject, client: str) -> list[Fired]:
+    """The rules whose conditions hold of a resource, by what the writer sees. One that can't be judged is left out, and logged."""
+    if not client or resource["status"] not in TELLING[resource["resourceType"]]:
+        return []
+    keys, rules = (await server.escalating.rules(writer)).about(resource)
+    if not rules:
+        return []
+    known = await facts(Asked(server, writer, resource, client), frozenset[str]().union(*(rule.facts(keys) for rule in rules)))
+    fired: list[Fired] = []
+    for rule in rules:
+        try:
+            action = rule.fires(resource, keys, known, instant(server.clock()))
+        except FhirPathError:
+            log.warning("The rule %s can't be judged.", rule.canonical)
+            continue
+        if action:
+            fired.append(Fired(rule, action))
+    return fired
+
+
+def deadline(server: Server, priority: str) -> str:
+    """By when an escalation that is made now must be accepted: an instant."""
+    moment = (EPOCH + timedelta(microseconds=server.clock())).astimezone(server.zone)
+    return _instant(acknowledge_by(priority, moment, server.escalating.holidays))
+
+
+async def proposed(server: Server, reader: Reader, fired: Fired, resource: JsonObject, client: str) -> JsonObject:
+    """The Task that a rule asks for, as it would be made now."""
+    acting = await owner(server, reader, resource, client)
+    return {
+        "resourceType": "Task",
+        "instantiatesCanonical": fired.rule.canonical,
+        "status": "requested",
+        "intent": "order",
+        "priority": fired.action.priority,
+        "code": concept((*CODE, "Escalation")),
+        "for": ref(f"Patient/{client}"),
+        **({"encounter": resource["encounter"]} if "encounter" in resource else {}),
+        "authoredOn": instant(server.clock()),
+        "requester": RULES_ENGINE,
+        **({"owner": ref(acting)} if acting else {}),
+        **({"reasonReference": ref(f"{resource['resourceType']}/{resource['id']}")} if "id" in resource else {}),
+        "restriction": {"period": {"end": deadline(server, fired.action.priority)}},
+    }
+
+
+async def _raise(server: Server, writer: Writer, fired: Fired, resource: JsonObject, client: str, *, is_new: bool) -> None:
+    """Make the Task, or make the open one more pressing; nothing where the same resource was escalated so before."""
+    held = await writer.claim(_key(fired.rule.url, client))
+    if not (held and is_new):
+        standing = await _standing(server, writer, fired.rule, client)
+        if task := next((one for one in standing if one["status"] in OPEN), None):
+            await _press(server, writer, task, fired.action.priority, resource)
+            return
+        reason = f"{resource['resourceType']}/{resource['id']}"
+        known = [one["priority"] for one in standing if reason in references_at(one, "reasonReference")]
+        if any(PRIORITIES.index(one) >= PRIORITIES.index(fired.action.priority) for one in known):
+            await writer.release(_key(fired.rule.url, client))
+            return
+    await make(server, writer, await proposed(server, writer, fired, resource, client))
+    if fired.action.priority == "stat":
+        await _flag(server, writer, resource, client)
+
+
+async def _standing(server: Server, writer: Writer, rule: Rule, client: str) -> list[JsonObject]:
+    """The escalations of a client that the rule has raised."""
+    tasks = await found(server, writer, "Task", ("patient", client), ("code", "|".join(CODE)))
+    return [task for task in tasks if task.get("instantiatesCanonical", "").partition("|")[0] == rule.url]
+
+
+async def _press(server: Server, writer: Writer, task: JsonObject, priority: str, resource: JsonObject) -> None:
+    if PRIORITIES.index(priority) <= PRIORITIES.index(task["priority"]):
+        return
+    sooner = deadline(server, priority)
+
+    def revise(current: JsonObject) -> JsonObject:
+        current["priority"] = priority
+        if current["status"] == "requested":
+            current["restriction"]["period"]["end"] = min(current["restriction"]["period"]["end"], sooner)
+        return current
+
+    await change(server, writer, "Task", task["id"], revise)
+    if priority == "stat":
+        await _flag(server, writer, resource, task["for"]["reference"].removeprefix("Patient/"))
+
+
+async def _flag(server: Server, writer: Writer, resource: JsonObject, client: str) -> None:
+    """An active Flag for whoever meets the client; one is enough. The case manager takes it back."""
+    flags = await found(server, writer, "Flag", ("patient", client))
+    if any(flag["status"] == "active" and has_coding(flag, "code", *SAFETY_ALERT[:2]) for flag in flags):
+        return
+    await make(
+        server,
+        writer,
+        {
+            "resourceType": "Flag",
+            "status": "active",
+            "category": [concept((f"{THO}flag-category", "safety", "Safety"))],
+            "code": concept(SAFETY_ALERT),
+            "subject": ref(f"Patient/{client}"),
+            "period": {"start": instant(server.clock())},
+            **({"encounter": resource["encounter"]} if "encounter" in resource else {}),
+            "author": RULES_ENGINE,
+        },
+    )
+
+
+async def complete_task(written: Written) -> None:
+    """Give an escalation that somebody makes by hand the deadline of its priority."""
+    if written.before is None and is_escalation(written.after):
+        priority = written.after.setdefault("priority", "routine")
+        written.after.setdefault("restriction", {}).setdefault("period", {}).setdefault("end", deadline(written.server, priority))
+
+
+async def close_task(written: Written) -> None:
+    """When an escalation is closed, its rule may raise another one."""
+    before, after = written.before, written.after
+    if is_escalation(after) and before is not None and before["status"] in OPEN and after["status"] not in OPEN:
+        url, client = after.get("instantiatesCanonical", "").partition("|")[0], client_of(after, written.server.matrix)
+        await written.writer.release(_key(url, client))
+
+
+def _key(url: str, client: str) -> str:
+    return f"escalation {url} {client}"
+
+
+def _instant(moment: datetime) -> str:
+    return instant((moment - EPOCH) // timedelta(microseconds=1))
