@@ -3,9 +3,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from recovery_api.domain.consents import CONSENT, check_complete
-from recovery_api.domain.sessions import SESSION, SESSION_TYPE
+from recovery_api.domain.sessions import check_session
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.paths import has_coding
 
 
 def check(before: JsonObject | None, after: JsonObject) -> None:
@@ -20,9 +19,4 @@ def _consent(before: JsonObject | None, after: JsonObject) -> None:
     CONSENT.check(before["status"] if before else None, after["status"])
 
 
-def _encounter(before: JsonObject | None, after: JsonObject) -> None:
-    if has_coding(after, "type", *SESSION_TYPE):
-        SESSION.check(before["status"] if before else None, after["status"])
-
-
-RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType({"Consent": _consent, "Encounter": _encounter})
+RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType({"Consent": _consent, "Encounter": check_session})

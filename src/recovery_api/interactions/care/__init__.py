@@ -6,13 +6,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from recovery_api.interactions.care.sessions import be_alone, be_complete, be_past, keep_times
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
 
-PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "Encounter": (keep_times,),
+        "Observation": (be_past,),
+    }
+)
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
-FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "Encounter": (be_alone, be_complete),
+    }
+)
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
 
 
