@@ -148,7 +148,7 @@ async def running(
         search=search,
         extract=extract,
         matrix=policy,
-        grants=Grants(policy, table, lower, meets),
+        grants=Grants(policy, table, lower, meets, settings.companion_grace_days),
         labeller=Labeller(partial(facets, matrix=policy, zone=settings.time_zone), (*policy.client, "Patient")),
         links=Sealer(ring.secret("page-links")),
         clock=clock,
@@ -157,6 +157,7 @@ async def running(
         zone=settings.time_zone,
         notice=Notice(settings.notice_file or wording()),
         emergency_access_ttl=settings.emergency_access_ttl,
+        note_review_hours=settings.note_review_hours,
         published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,
     )

@@ -52,6 +52,8 @@ class Settings:
     notice_file: str | None
     """The wording of the redisclosure notice; None: the one that is built in."""
     emergency_access_ttl: int
+    note_review_hours: int
+    companion_grace_days: int
 
     @property
     def fhir_base(self) -> str:
@@ -181,10 +183,10 @@ def _wording(text: str) -> str:
     return said
 
 
-def _seconds(most: int) -> Callable[[str], int]:
+def _number(what: str, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-            raise ValueError(f"must be a whole number of seconds from 1 to {most}")
+            raise ValueError(f"must be a whole number of {what} from 1 to {most}")
         return int(text)
 
     return read
@@ -251,12 +253,20 @@ SETTINGS = (
     ),
     Setting("TIME_ZONE", "UTC", _zone, "The agency's zone (IANA name): what a date without a time means."),
     Setting(
-        "TOKEN_TTL", "900", _seconds(86_400), "Seconds that an access token lasts: at most a day, 900 for staff, 300 for systems."
+        "TOKEN_TTL", "900", _number("seconds", 86_400), "Seconds that an access token lasts: at most a day, 900 for staff, 300 for systems."
     ),
     Setting("REQUIRE_TOTP", "false", _boolean, "Whether staff need a second factor: one-time codes of an authenticator."),
     Setting(
         "NOTICE_FILE", None, _wording, "A text file with the wording of the redisclosure notice (42 CFR 2.32), read at start; without it, "
         "the regulation's long statement.",
     ),
-    Setting("EMERGENCY_ACCESS_TTL", "3600", _seconds(3_600), "Seconds that an emergency (break-glass) access lasts, never more than 3600."),
+    Setting(
+        "EMERGENCY_ACCESS_TTL", "3600", _number("seconds", 3_600), "Seconds that an emergency (break-glass) access lasts, never more than "
+        "3600.",
+    ),
+    Setting("NOTE_REVIEW_HOURS", "48", _number("hours", 8_760), "Hours in which a note that was submitted is to be returned or co-signed."),
+    Setting(
+        "COMPANION_GRACE_DAYS", "7", _number("days", 365), "Days after the end of a companion's time with a client in which she finishes "
+        "her own notes.",
+    ),
 )  # fmt: skip

@@ -45,7 +45,7 @@ async def begun(companion: Client, client: str = "ana", by: str = "maya") -> str
 async def finished(companion: Client, client: str = "ana", by: str = "maya") -> str:
     """A session that is over, with a mood and a draft of a note."""
     encounter = await begun(companion, client, by)
-    here = {"encounter": {"reference": encounter}}
+    here: dict[str, Any] = {"encounter": {"reference": encounter}}
     await made(companion, observation(client=client, by=by, **here))
     await made(companion, note(client, by, context={"encounter": [{"reference": encounter}]}))
     answer = await companion.patch(encounter, moved("finished"))
@@ -70,7 +70,7 @@ def late(number: str, client: str = "ana", by: str = "maya", **more: Any) -> Jso
         criteria = f"identifier=https://phone.example/maya|{number}-{name}"
         return post(resource | own(name), full_url=URN.format(urn), ifNoneExist=criteria)
 
-    here = {"encounter": {"reference": URN.format(1)}}
+    here: dict[str, Any] = {"encounter": {"reference": URN.format(1)}}
     return bundle(
         "transaction",
         once(session(client, by, **told), "session", 1),

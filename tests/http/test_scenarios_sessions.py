@@ -1,6 +1,7 @@
 """Sessions through HTTP: scenarios 6 to 8 of domain.md 8, every illegal move, one at a time, and phones that were offline."""
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ async def test_6_a_session_goes_from_planned_to_finished_and_everything_is_label
     for minutes, status in ((10, "arrived"), (5, "in-progress")):
         api.clock.move(seconds=60 * minutes)
         assert (await maya.patch(encounter, moved(status))).status == 200
-    here = {"encounter": {"reference": encounter}}
+    here: dict[str, Any] = {"encounter": {"reference": encounter}}
     trigger = observation("trigger", **here, component=[{"code": local("companion-observation-component", "intensity"), "valueInteger": 6}])
     del trigger["valueInteger"]
     said = [trigger | {"valueCodeableConcept": local("trigger", "sensory")}, observation("craving", 4, **here), observation(**here)]
@@ -121,7 +122,7 @@ async def test_a_cancelled_session_says_why_in_neutral_words(there: Api, reason:
 async def test_a_session_is_finished_with_what_was_observed_and_a_draft_of_a_note(there: Api) -> None:
     maya = there.as_(MAYA)
     encounter = await begun(maya)
-    here = {"encounter": {"reference": encounter}}
+    here: dict[str, Any] = {"encounter": {"reference": encounter}}
     refused = await maya.patch(encounter, moved("finished"))
     assert (refused.status, refused.keys) == (422, {"session-observed", "session-noted"})
     await made(maya, note(context={"encounter": [{"reference": encounter}]}))

@@ -3,6 +3,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from recovery_api.domain.consents import CONSENT, check_complete
+from recovery_api.domain.notes import check_document
 from recovery_api.domain.sessions import check_session
 from recovery_api.fhir.json import JsonObject
 
@@ -19,4 +20,6 @@ def _consent(before: JsonObject | None, after: JsonObject) -> None:
     CONSENT.check(before["status"] if before else None, after["status"])
 
 
-RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType({"Consent": _consent, "Encounter": check_session})
+RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType(
+    {"Consent": _consent, "DocumentReference": check_document, "Encounter": check_session}
+)

@@ -113,6 +113,8 @@ class Server:
     notice: Notice
     emergency_access_ttl: int
     """Seconds that an emergency access lasts."""
+    note_review_hours: int
+    """Hours in which a submitted note is to be read over."""
     published: Mapping[str, bytes] = field(repr=False)
     """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)

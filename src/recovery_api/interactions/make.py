@@ -28,8 +28,12 @@ async def make(server: Server, writer: Writer, resource: JsonObject) -> JsonObje
     return said
 
 
-async def change(server: Server, writer: Writer, type: str, id: str, revise: Callable[[JsonObject], JsonObject]) -> JsonObject:
+async def change(
+    server: Server, writer: Writer, type: str, id: str, revise: Callable[[JsonObject], JsonObject], *, raised: int = 0
+) -> JsonObject:
     """Store what `revise` makes of the current version as the next one; what is stored. The same again makes no version.
+
+    `raised` are bits of labels that hold from now on whatever the content says, beside those raised before.
 
     Raises NotFound where there is no such resource.
     """
@@ -42,7 +46,7 @@ async def change(server: Server, writer: Writer, type: str, id: str, revise: Cal
     if revised == before:
         return before
     said = stated(revised, id, current.version + 1, writing.stamp)
-    node = Labelled(said, facets(said, server.matrix, server.zone)._replace(raised=current.raised), before=current.labels)
+    node = Labelled(said, facets(said, server.matrix, server.zone)._replace(raised=current.raised | raised), before=current.labels)
     await server.labeller.label(writing, [node])
     await writing.update(type, id, current.version, dump(said), node.facets, server.extract(said))
     return said

@@ -3,6 +3,7 @@ from recovery_api.fhir.capability import operations
 from recovery_api.fhir.errors import Issue, MethodNotAllowed, NotFound
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.operations.break_glass import break_glass
+from recovery_api.operations.cosign import cosign
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.everything import everything
 from recovery_api.operations.explain_access import explain_access
@@ -11,12 +12,15 @@ from recovery_api.operations.meta import meta
 from recovery_api.operations.meta_add import meta_add
 from recovery_api.operations.meta_delete import meta_delete
 from recovery_api.operations.preview import preview
+from recovery_api.operations.return_note import return_note
+from recovery_api.operations.submit import submit
 from recovery_api.operations.validate import validate
 from recovery_api.policy.decide import decide_operation
 
 OPERATIONS = registered(
     {
         "break-glass": break_glass,
+        "cosign": cosign,
         "disclosure-accounting": disclosure_accounting,
         "everything": everything,
         "explain-access": explain_access,
@@ -24,6 +28,8 @@ OPERATIONS = registered(
         "meta-add": meta_add,
         "meta-delete": meta_delete,
         "preview": preview,
+        "return-note": return_note,
+        "submit": submit,
         "validate": validate,
     },
     operations(),

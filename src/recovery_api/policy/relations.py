@@ -29,9 +29,6 @@ HOLDER, ORGANIZATION, CLIENT, CREATOR, PURPOSE = (Bind(name) for name in ("holde
 EMERGENCY = Bind("emergency")
 """The caller who reads; nobody, for a write."""
 
-GRACE_DAYS = 7
-"""Days after the end of a membership in which a companion finishes her own notes (D12)."""
-
 no_client = Own("client", "=", "")
 released = Own("released", "=", True)
 
@@ -55,7 +52,8 @@ def mine(*roles: str) -> Expression:
 # Companions: clients on whose active CareTeam they are a member now.
 not_denied_in_person = Not(DeniedInPerson())
 companion_client = both(ClientOf(("companion",), HOLDER, ORGANIZATION), not_denied_in_person)
-companion_client_lately = both(ClientOf(("companion",), HOLDER, ORGANIZATION, grace=GRACE_DAYS), not_denied_in_person)
+# A companion finishes her own notes for some days after the end of her membership (D12).
+companion_client_lately = both(ClientOf(("companion",), HOLDER, ORGANIZATION, lately=True), not_denied_in_person)
 not_of_somebody_elses_client = either(no_client, companion_client)
 about_me = either(mine("about", "recipient", "focus"), PartyIn(("about", "recipient", "focus"), ("own-role",), HOLDER))
 
