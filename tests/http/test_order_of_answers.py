@@ -7,7 +7,7 @@ import pytest
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client, Response
 from tests.callers import APP_ANA, CHEN, LEO, MAYA, NOOR, OMAR, PATEL, SYS_LAKESIDE, SYS_RIVERBEND, Caller
-from tests.http.resources import bundle, note, observation, session
+from tests.http.resources import bundle, note, observation
 
 STALE = {"if-match": 'W/"9"'}
 READ_ONLY = "recovery/companion user/*.rs"

@@ -3,6 +3,7 @@ from recovery_api.fhir.capability import operations
 from recovery_api.fhir.errors import Issue, MethodNotAllowed, NotFound
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.operations.break_glass import break_glass
+from recovery_api.operations.check_in import check_in
 from recovery_api.operations.cosign import cosign
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.everything import everything
@@ -20,6 +21,7 @@ from recovery_api.policy.decide import decide_operation
 OPERATIONS = registered(
     {
         "break-glass": break_glass,
+        "check-in": check_in,
         "cosign": cosign,
         "disclosure-accounting": disclosure_accounting,
         "everything": everything,

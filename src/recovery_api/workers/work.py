@@ -1,11 +1,13 @@
 """Background work, done again and again until the server stops. What several workers may do at once is kept apart by the database."""
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 from recovery_api.fhir.errors import FhirError
 from recovery_api.interactions.audit_events import project
+from recovery_api.interactions.care.check_ins import miss
 from recovery_api.interactions.context import Server
 
 PAUSE: Final = 60.0
@@ -14,9 +16,18 @@ PAUSE: Final = 60.0
 log = logging.getLogger(__name__)
 
 
+ROUNDS: Final[Sequence[tuple[Callable[[Server], Awaitable[object]], str]]] = (
+    (project, "The audit records can't be made AuditEvents now."),
+    (miss, "The check-ins that were missed can't be told now."),
+)
+"""What is done each minute, and what is said where it fails."""
+
+
 async def work(server: Server) -> None:
     """All background work, a round each minute, until it is cancelled."""
-    await again(lambda: project(server), "The audit records can't be made AuditEvents now.")
+    async with asyncio.TaskGroup() as rounds:
+        for task, complaint in ROUNDS:
+            rounds.create_task(again(partial(task, server), complaint))
 
 
 async def keep_anchored(server: Server) -> None:

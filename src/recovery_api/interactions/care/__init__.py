@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from recovery_api.interactions.care.check_ins import watch
 from recovery_api.interactions.care.notes import (
     keep_fingerprint,
     not_while_read,
@@ -32,7 +33,7 @@ FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
         "Binary": (keep_fingerprint,),
         "DocumentReference": (replaces_what_was_signed,),
-        "Encounter": (be_alone, be_complete),
+        "Encounter": (be_alone, be_complete, watch),
     }
 )
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
