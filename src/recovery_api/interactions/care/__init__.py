@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from recovery_api.interactions.care.appointments import plan_session
 from recovery_api.interactions.care.check_ins import watch
 from recovery_api.interactions.care.notes import (
     keep_fingerprint,
@@ -31,6 +32,7 @@ PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
 FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
+        "Appointment": (plan_session,),
         "Binary": (keep_fingerprint,),
         "DocumentReference": (replaces_what_was_signed,),
         "Encounter": (be_alone, be_complete, watch),
