@@ -19,8 +19,8 @@ MOST_FOUND = 1_000
 
 
 async def make(server: Server, writer: Writer, resource: JsonObject) -> JsonObject:
-    """Store a new resource as the server's own; what is stored."""
-    type, id = resource["resourceType"], server.new_id()
+    """Store a new resource as the server's own, with its id if it was given one (by `new_id`) already; what is stored."""
+    type, id = resource["resourceType"], resource.get("id") or server.new_id()
     said = stated(resource, id, 1, writer.stamp)
     node = Labelled(said, facets(said, server.matrix, server.zone), is_new=True)
     await server.labeller.label(writer, [node])

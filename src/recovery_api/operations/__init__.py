@@ -9,11 +9,13 @@ from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.everything import everything
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
+from recovery_api.operations.language_check import language_check
 from recovery_api.operations.meta import meta
 from recovery_api.operations.meta_add import meta_add
 from recovery_api.operations.meta_delete import meta_delete
 from recovery_api.operations.preview import preview
 from recovery_api.operations.return_note import return_note
+from recovery_api.operations.session_summary import session_summary
 from recovery_api.operations.submit import submit
 from recovery_api.operations.validate import validate
 from recovery_api.policy.decide import decide_operation
@@ -26,11 +28,13 @@ OPERATIONS = registered(
         "disclosure-accounting": disclosure_accounting,
         "everything": everything,
         "explain-access": explain_access,
+        "language-check": language_check,
         "meta": meta,
         "meta-add": meta_add,
         "meta-delete": meta_delete,
         "preview": preview,
         "return-note": return_note,
+        "session-summary": session_summary,
         "submit": submit,
         "validate": validate,
     },
