@@ -43,6 +43,7 @@ def test_the_defaults_are_those_of_the_interfaces(folder: Path) -> None:
     assert settings.token_ttl == 900
     assert settings.notice_file is None
     assert settings.emergency_access_ttl == 3_600
+    assert (settings.note_review_hours, settings.companion_grace_days) == (48, 7)
 
 
 def test_every_setting_has_a_known_name_and_says_what_it_means() -> None:

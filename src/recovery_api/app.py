@@ -143,7 +143,7 @@ async def running(
 
     audit = AuditLog(store, ring.secret("audit-anchors"), ids, clock)
     told = capability.capability(statement, table, settings.fhir_base, capability.operations(), oauth_uris(settings.public_url))
-    grants = Grants(policy, table, lower, meets)
+    grants = Grants(policy, table, lower, meets, settings.companion_grace_days)
     server = Server(
         store=store,
         audit=audit,
@@ -161,6 +161,7 @@ async def running(
         goals_per_week=settings.goals_per_week,
         emergency_access_ttl=settings.emergency_access_ttl,
         escalating=Escalating(settings.on_call or "", settings.holidays, grants.system),
+        note_review_hours=settings.note_review_hours,
         published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,
     )

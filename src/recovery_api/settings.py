@@ -57,6 +57,8 @@ class Settings:
     on_call: str | None
     """Who is asked when nobody else is there to act on an escalation: "Practitioner/id"."""
     holidays: frozenset[date]
+    note_review_hours: int
+    companion_grace_days: int
 
     @property
     def fhir_base(self) -> str:
@@ -284,5 +286,10 @@ SETTINGS = (
     ),
     Setting(
         "HOLIDAYS", "", _dates, "Comma-separated dates (YYYY-MM-DD) on which the agency is closed: deadlines by business days skip them.",
+    ),
+    Setting("NOTE_REVIEW_HOURS", "48", _whole(8_760, "hours"), "Hours in which a note that was submitted is to be returned or co-signed."),
+    Setting(
+        "COMPANION_GRACE_DAYS", "7", _whole(365, "days"), "Days after the end of a companion's time with a client in which she finishes "
+        "her own notes.",
     ),
 )  # fmt: skip

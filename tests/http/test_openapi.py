@@ -93,8 +93,9 @@ def caller_for(api: Api, method: str, path: str, tag: str) -> Caller:
     assert letter in LETTERS
     matrix = api.running.server.matrix
     if "$" in path:
-        code = path.rpartition("$")[2]
-        return next(caller for caller in (*CALLERS[:4], NOOR, *CALLERS[4:]) if (caller.role, code, tag) in matrix.operations)
+        above, _, code = path.rpartition("$")
+        type = "" if above == "/" else tag
+        return next(caller for caller in (*CALLERS[:4], NOOR, *CALLERS[4:]) if (caller.role, code, type) in matrix.operations)
     fit = [caller for caller in CALLERS if (row := matrix.of(caller.role, tag)) and letter in row.may]
     return fit[0] if fit else RUTH
 

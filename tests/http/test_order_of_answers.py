@@ -7,7 +7,7 @@ import pytest
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client, Response
 from tests.callers import APP_ANA, CHEN, LEO, MAYA, NOOR, OMAR, PATEL, SYS_LAKESIDE, SYS_RIVERBEND, Caller
-from tests.http.resources import bundle, note, observation, session
+from tests.http.resources import bundle, note, observation
 
 STALE = {"if-match": 'W/"9"'}
 READ_ONLY = "recovery/companion user/*.rs"
@@ -108,8 +108,8 @@ async def test_not_writable_comes_before_stale_stale_before_structure_and_struct
 
 async def test_a_broken_rule_comes_before_an_illegal_change_of_state(shared: Api) -> None:
     maya = shared.as_(MAYA)
-    made = (await maya.post("Encounter", session(status="finished"))).json
-    path = f"Encounter/{made['id']}"
+    path = "Encounter/e-ana-1"
+    made = (await maya.get(path)).json
     unsafe = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml"><script/></div>'}
     assert (await maya.put(path, made | {"status": "planned", "text": unsafe})).status == 422
     answer = await maya.put(path, made | {"status": "planned"})

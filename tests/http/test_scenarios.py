@@ -96,8 +96,12 @@ async def test_6_a_session_goes_from_planned_to_finished_with_what_was_observed_
         answer = await maya.post(resource["resourceType"], resource)
         assert answer.status == 201, answer.body
         made.append(f"{resource['resourceType']}/{answer.json['id']}")
+    api.clock.move(seconds=3_600)
     ended = [*status("finished"), {"op": "add", "path": "/period/end", "value": "2026-11-10T13:00:00Z"}]
-    assert (await maya.patch(encounter, ended)).json["status"] == "finished"
+    finished = (await maya.patch(encounter, ended)).json
+    assert (finished["status"], [each["status"] for each in finished["statusHistory"]]) == (
+        "finished", ["planned", "arrived", "in-progress"],
+    )  # fmt: skip
     assert (await ruth.get(encounter)).json["status"] == "finished"
     observed, total = await seen(ruth, f"Observation?encounter={encounter}")
     assert ({f"Observation/{id}" for id in observed}, total) == (set(made[:3]), 3)

@@ -7,16 +7,11 @@ from collections.abc import Sequence
 
 from recovery_api.demo.codes import diagnosis
 from recovery_api.demo.engagement import Engagement, period
-from recovery_api.domain.codes import ACT, LOINC, PARTICIPATION, SCT, THO, coding, concept, local, ref
+from recovery_api.domain.codes import ACT, PARTICIPATION, SCT, THO, coding, concept, local, ref
+from recovery_api.domain.session_notes import CLINICAL_NOTE, SESSION_NOTE
 from recovery_api.fhir.json import Json, JsonObject
 
 CLASSES = {"HH": "home health", "FLD": "field", "VR": "virtual", "AMB": "ambulatory"}
-CLINICAL_NOTE = ("http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category", "clinical-note")
-SESSION_NOTE = (
-    (LOINC, "11506-3", "Progress note"),
-    (LOINC, "34904-3", "Mental health Progress note"),
-    local("note-type", "companion-session-note", "Companion session note"),
-)
 VERIFICATION = coding("urn:iso-astm:E1762-95:2013", "1.2.840.10065.1.12.1.5", "Verification Signature")
 
 

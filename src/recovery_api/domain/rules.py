@@ -8,9 +8,9 @@ from recovery_api.domain.consents import CONSENT, check_complete
 from recovery_api.domain.escalation_rules import is_rule, rule_of
 from recovery_api.domain.goals import GOAL
 from recovery_api.domain.instruments import RESPONSE, check_response
-from recovery_api.domain.sessions import SESSION, SESSION_TYPE
+from recovery_api.domain.notes import check_document
+from recovery_api.domain.sessions import check_session
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.paths import has_coding
 
 
 def check(before: JsonObject | None, after: JsonObject) -> None:
@@ -27,11 +27,6 @@ def _care_plan(before: JsonObject | None, after: JsonObject) -> None:
 def _consent(before: JsonObject | None, after: JsonObject) -> None:
     check_complete(after)
     CONSENT.check(before["status"] if before else None, after["status"])
-
-
-def _encounter(before: JsonObject | None, after: JsonObject) -> None:
-    if has_coding(after, "type", *SESSION_TYPE):
-        SESSION.check(before["status"] if before else None, after["status"])
 
 
 def _goal(before: JsonObject | None, after: JsonObject) -> None:
@@ -58,7 +53,8 @@ RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingPr
     {
         "CarePlan": _care_plan,
         "Consent": _consent,
-        "Encounter": _encounter,
+        "DocumentReference": check_document,
+        "Encounter": check_session,
         "Goal": _goal,
         "PlanDefinition": _plan_definition,
         "QuestionnaireResponse": _questionnaire_response,

@@ -110,7 +110,8 @@ def parameters(definition: JsonObject, values: Mapping[str, Json]) -> JsonObject
     A parameter with parts takes an object of values by the parts' names.
     """
     out = [one for one in definition["parameter"] if one["use"] == "out"]
-    return {"resourceType": "Parameters", "parameter": _written(out, values)}
+    written = _written(out, values)
+    return {"resourceType": "Parameters"} | ({"parameter": written} if written else {})
 
 
 def _written(known: Iterable[JsonObject], values: Mapping[str, Json]) -> list[JsonObject]:

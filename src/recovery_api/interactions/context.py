@@ -117,6 +117,8 @@ class Server:
     emergency_access_ttl: int
     """Seconds that an emergency access lasts."""
     escalating: Escalating
+    note_review_hours: int
+    """Hours in which a submitted note is to be read over."""
     published: Mapping[str, bytes] = field(repr=False)
     """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)

@@ -1,6 +1,8 @@
 """delete, and its conditional form for one match (https://hl7.org/fhir/R4/http.html#delete)."""
 from recovery_api.fhir.errors import Conflict, NotFound, Rule
 from recovery_api.fhir.search.expression import Has, Own, both
+from recovery_api.interactions import care
+from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.conditional import one_match
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.preconditions import check_match
@@ -26,6 +28,7 @@ async def delete(writing: Writing) -> FhirResult:
     copy = copied(writing.server, request.actor, current)
     check_writable(writing, copy.full, None, (copy.seen,))
     check_match(request, current)
+    await care.let_go(Written(writing.server, request.actor, writing.writer, copy.full, copy.full))
     everything = writing.writer.seeing(writing.server.grants.system)
     for source, param in SIGNED:
         where = both(Own("id", "=", current.id), Has(source, param, Own("released", "=", value=True)))

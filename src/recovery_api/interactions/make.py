@@ -19,8 +19,8 @@ MOST_FOUND = 1_000
 
 
 async def make(server: Server, writer: Writer, resource: JsonObject) -> JsonObject:
-    """Store a new resource as the server's own; what is stored."""
-    type, id = resource["resourceType"], server.new_id()
+    """Store a new resource as the server's own, with its id if it was given one (by `new_id`) already; what is stored."""
+    type, id = resource["resourceType"], resource.get("id") or server.new_id()
     said = stated(resource, id, 1, writer.stamp)
     node = Labelled(said, facets(said, server.matrix, server.zone), is_new=True)
     await server.labeller.label(writer, [node])
@@ -28,8 +28,12 @@ async def make(server: Server, writer: Writer, resource: JsonObject) -> JsonObje
     return said
 
 
-async def change(server: Server, writer: Writer, type: str, id: str, revise: Callable[[JsonObject], JsonObject]) -> JsonObject:
+async def change(
+    server: Server, writer: Writer, type: str, id: str, revise: Callable[[JsonObject], JsonObject], *, raised: int = 0
+) -> JsonObject:
     """Store what `revise` makes of the current version as the next one; what is stored. The same again makes no version.
+
+    `raised` are bits of labels that hold from now on whatever the content says, beside those raised before.
 
     Raises NotFound where there is no such resource.
     """
@@ -42,7 +46,7 @@ async def change(server: Server, writer: Writer, type: str, id: str, revise: Cal
     if revised == before:
         return before
     said = stated(revised, id, current.version + 1, writing.stamp)
-    node = Labelled(said, facets(said, server.matrix, server.zone)._replace(raised=current.raised), before=current.labels)
+    node = Labelled(said, facets(said, server.matrix, server.zone)._replace(raised=current.raised | raised), before=current.labels)
     await server.labeller.label(writing, [node])
     await writing.update(type, id, current.version, dump(said), node.facets, server.extract(said))
     return said

@@ -1,7 +1,7 @@
 """ETags and dates: If-Match, If-None-Match, If-Modified-Since (https://hl7.org/fhir/R4/http.html#concurrency)."""
 import re
 
-from recovery_api.fhir.errors import BadRequest, Issue, PreconditionFailed
+from recovery_api.fhir.errors import BadRequest, Issue, PreconditionFailed, PreconditionRequired
 from recovery_api.fhir.instants import from_http_date
 from recovery_api.interactions.context import FhirRequest
 from recovery_api.store.records import Record
@@ -18,6 +18,13 @@ def check_match(request: FhirRequest, current: Record) -> None:
         raise BadRequest(Issue("value", 'If-Match must be one version, as W/"3".'))
     if found["version"] != str(current.version):
         raise PreconditionFailed
+
+
+def require_match(request: FhirRequest, current: Record) -> None:
+    """Raise PreconditionRequired without If-Match, and else as `check_match` does."""
+    if request.if_match is None:
+        raise PreconditionRequired
+    check_match(request, current)
 
 
 def not_modified(request: FhirRequest, current: Record) -> bool:

@@ -3,12 +3,15 @@ from recovery_api.fhir.capability import operations
 from recovery_api.fhir.errors import Issue, MethodNotAllowed, NotFound
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.operations.break_glass import break_glass
+from recovery_api.operations.check_in import check_in
+from recovery_api.operations.cosign import cosign
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.evaluate_escalation import evaluate_escalation
 from recovery_api.operations.everything import everything
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
 from recovery_api.operations.goal_progress import goal_progress
+from recovery_api.operations.language_check import language_check
 from recovery_api.operations.lastn import lastn
 from recovery_api.operations.match_companion import match_companion
 from recovery_api.operations.meta import meta
@@ -16,8 +19,11 @@ from recovery_api.operations.meta_add import meta_add
 from recovery_api.operations.meta_delete import meta_delete
 from recovery_api.operations.outcome_series import outcome_series
 from recovery_api.operations.preview import preview
+from recovery_api.operations.return_note import return_note
 from recovery_api.operations.safety_plan import safety_plan
+from recovery_api.operations.session_summary import session_summary
 from recovery_api.operations.set_pace import set_pace
+from recovery_api.operations.submit import submit
 from recovery_api.operations.trigger_timeline import trigger_timeline
 from recovery_api.operations.validate import validate
 from recovery_api.policy.decide import decide_operation
@@ -25,20 +31,26 @@ from recovery_api.policy.decide import decide_operation
 OPERATIONS = registered(
     {
         "break-glass": break_glass,
+        "check-in": check_in,
+        "cosign": cosign,
         "disclosure-accounting": disclosure_accounting,
         "evaluate-escalation": evaluate_escalation,
         "everything": everything,
         "explain-access": explain_access,
+        "goal-progress": goal_progress,
+        "language-check": language_check,
+        "lastn": lastn,
+        "match-companion": match_companion,
         "meta": meta,
         "meta-add": meta_add,
         "meta-delete": meta_delete,
-        "preview": preview,
-        "goal-progress": goal_progress,
-        "lastn": lastn,
-        "match-companion": match_companion,
         "outcome-series": outcome_series,
+        "preview": preview,
+        "return-note": return_note,
         "safety-plan": safety_plan,
+        "session-summary": session_summary,
         "set-pace": set_pace,
+        "submit": submit,
         "trigger-timeline": trigger_timeline,
         "validate": validate,
     },

@@ -113,7 +113,8 @@ class _Judging:
         self._server, self._reader, self._standing, self._now = server, reader, standing, now
 
     def _seeing(self, like: Like, *, named: bool) -> Reader:
-        return self._reader.seeing(sight_of(self._server.matrix, self._standing, like.client, like.type, self._now, named=named))
+        server, lately = self._server, self._server.grants.lately(self._now)
+        return self._reader.seeing(sight_of(server.matrix, self._standing, like.client, like.type, self._now, lately, named=named))
 
     async def _opens(self, like: Like, *, named: bool = True) -> bool:
         return await judged(self._seeing(like, named=named), like)

@@ -76,8 +76,8 @@ def purpose_of(role: str) -> str:
     return "CAREMGT" if role in {"companion", "case-manager"} else "TREAT"
 
 
-def sight_of(matrix: Matrix, standing: Standing, client: str, type: str, now: int, *, named: bool) -> Visibility:
-    """What they see of the type. `named`: of resources that name them as the rule asks for; else, of others."""
+def sight_of(matrix: Matrix, standing: Standing, client: str, type: str, now: int, lately: int, *, named: bool) -> Visibility:
+    """What they see of the type. `named`: of resources that name them as the rule asks for; else, of others. `lately`: see `Grants`."""
     row = matrix.of(standing.role, type)
     party = EVERYTHING if named else NOTHING
     rule = NOTHING if row is None or "r" not in row.may else _replaced(RULES[row.rows].opens, lambda one: _naming(one, party))
@@ -92,6 +92,7 @@ def sight_of(matrix: Matrix, standing: Standing, client: str, type: str, now: in
             "creator": standing.holder,
             "purpose": standing.purpose,
             "now": now,
+            "lately": lately,
         },
     )
 

@@ -26,13 +26,16 @@ Sight: TypeAlias = Visibility
 """What somebody sees, as the floors above pass it on."""
 
 _KEPT = 4_096
+DAY = 86_400_000_000
 
 
 class Grants:
     """Makes visibilities. One for the whole server."""
 
-    def __init__(self, matrix: Matrix, parameters: ParameterTable, lower: Lower, meets: Meets) -> None:
-        """`lower` and `meets` are the search ground's, given so that tests can do without."""
+    def __init__(self, matrix: Matrix, parameters: ParameterTable, lower: Lower, meets: Meets, grace_days: int) -> None:
+        """`lower` and `meets` are the search ground's, given so that tests can do without; `grace_days` are those after the end of a
+        membership in which a companion finishes her own notes (world.md, D12)."""
+        self._grace = grace_days * DAY
         self._matrix = matrix
         self._parameters = parameters
         self._lower = lower
@@ -57,6 +60,10 @@ class Grants:
         What the role may read and not search (Binary) is seen by the letter `r` where a search leads to it.
         """
         return self._bound(self._interned(actor, letter), actor, now, emergency=actor.holder)
+
+    def lately(self, now: int) -> int:
+        """The moment until which the end of a membership is not long ago."""
+        return now - self._grace
 
     def of_client(self, client: str) -> Sight:
         """All that is of one client (a Patient's id), for the system itself."""
@@ -94,6 +101,7 @@ class Grants:
                 "creator": actor.holder,
                 "purpose": actor.purpose,
                 "now": now,
+                "lately": self.lately(now),
             },
         )
 

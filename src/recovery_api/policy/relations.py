@@ -31,9 +31,6 @@ HOLDER, ORGANIZATION, CLIENT, CREATOR, PURPOSE = (Bind(name) for name in ("holde
 EMERGENCY = Bind("emergency")
 """The caller who reads; nobody, for a write."""
 
-GRACE_DAYS = 7
-"""Days after the end of a membership in which a companion finishes her own notes (D12)."""
-
 
 class RowRule(NamedTuple):
     """The resources of a type that exist for a caller: in a sentence, and as an expression."""
@@ -70,7 +67,8 @@ def not_psychotherapy_of_others(author: str) -> Expression:
 # Companions: clients on whose active CareTeam they are a member now.
 not_denied_in_person = Not(DeniedInPerson())
 companion_client = both(ClientOf(("companion",), HOLDER, ORGANIZATION), not_denied_in_person)
-companion_client_lately = both(ClientOf(("companion",), HOLDER, ORGANIZATION, grace=GRACE_DAYS), not_denied_in_person)
+# A companion finishes her own notes for some days after the end of her membership (D12).
+companion_client_lately = both(ClientOf(("companion",), HOLDER, ORGANIZATION, lately=True), not_denied_in_person)
 not_of_somebody_elses_client = either(no_client, companion_client)
 about_me = either(mine("about", "recipient", "focus"), PartyIn(("about", "recipient", "focus"), ("own-role",), HOLDER))
 

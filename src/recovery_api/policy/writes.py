@@ -58,6 +58,19 @@ def _own_session(change: Change) -> bool:
     return _names(change, "participant.individual")
 
 
+def _session_moved_by_those_in_it(change: Change) -> bool:
+    before, after = change.before, change.after
+    if before is None or after is None or not has_coding(after, "type", f"{CANON}/CodeSystem/session-type", "companion-session"):
+        return True
+    corrected = after.get("status") in {before.get("status"), "cancelled", "entered-in-error"}
+    return corrected or change.actor.holder in references_at(before, "participant.individual")
+
+
+def _session_corrected_inside(change: Change) -> bool:
+    before, after = change.before or {}, change.after or {}
+    return before.get("status") not in {"finished", "cancelled"} or after.get("status") != "entered-in-error"
+
+
 def _own_observation(change: Change) -> bool:
     session = [has_coding(v, "category", f"{CANON}/CodeSystem/observation-category", "companion-session") for v in change.versions]
     boundary = [has_coding(v, "code", f"{CANON}/CodeSystem/companion-observation", "boundary-event") for v in change.versions]
@@ -163,6 +176,10 @@ def _own_delete(change: Change) -> bool:
 RULES: Mapping[str, WriteRule] = MappingProxyType(
     {
         "own-session": WriteRule("A companion writes the sessions in which she takes part herself.", _own_session),
+        "session-corrected": WriteRule("A session that is over is corrected by a case manager.", _session_corrected_inside),
+        "session-moved": WriteRule(
+            "Those who take part take a session from state to state; a case manager cancels or corrects it.", _session_moved_by_those_in_it
+        ),
         "own-observation": WriteRule(
             "A companion writes Observations of category companion-session or survey, or boundary events about staff, as their performer.",
             _own_observation,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, and_, literal, literal_column, not_, or_, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, and_, literal_column, not_, or_, select
 
 from recovery_api.fhir.search.expression import And, ClientOf, Expression, Not, Or, Party, PartyIn, Value, Via
 from recovery_api.store.existing import existing
@@ -11,24 +11,22 @@ from recovery_api.store.statement import bind, one_of, sql_value
 from recovery_api.store.tables import party, relation, resource
 
 Clause: TypeAlias = ColumnElement[bool]
-DAY = 86_400_000_000
 
 
-def standing_now(kinds: Sequence[str], holder: Value, grace: int = 0) -> list[Clause]:
-    """A row of `relation` says that the holder stands in a relation of one of the kinds now, or did until `grace` days ago."""
+def standing_now(kinds: Sequence[str], holder: Value, *, lately: bool = False) -> list[Clause]:
+    """A row of `relation` says that the holder stands in a relation of one of the kinds now, or did lately."""
     now = bind("now", BigInteger())
-    ends = relation.c.ends > now - literal(grace * DAY, BigInteger, literal_execute=True) if grace else relation.c.ends > now
     return [
         relation.c.holder == sql_value(holder, Text()),
         one_of(relation.c.kind, kinds),
         relation.c.starts <= now,
-        ends,
+        relation.c.ends > (bind("lately", BigInteger()) if lately else now),
     ]
 
 
 def related(node: ClientOf) -> Select[str]:
     """The clients who stand in the relation now."""
-    where = standing_now(node.kinds, node.holder, node.grace)
+    where = standing_now(node.kinds, node.holder, lately=node.lately)
     if node.organization is not None:
         where.append(relation.c.organization == sql_value(node.organization, Text()))
     if node.qualifiers:

@@ -5,11 +5,13 @@ from recovery_api.fhir.capability import operation_types
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi.bodies import operation_body
 from recovery_api.fhir.openapi.interactions import ALWAYS, BODY
-from recovery_api.fhir.openapi.parameters import ref_to
+from recovery_api.fhir.openapi.parameters import header_refs, ref_to
 from recovery_api.fhir.openapi.primitives import INLINE
 from recovery_api.fhir.openapi.responses import answer, example_ref, refusals, response_ref
 from recovery_api.fhir.openapi.schemas import ENVELOPES, component, ref
 from recovery_api.fhir.parameters import Input, inputs, slot
+
+IF_MATCH = "https://recovery-api.example.org/fhir/StructureDefinition/if-match-required"
 
 
 def operation_paths(definitions: Iterable[JsonObject], types: Sequence[str], system: str) -> dict[str, JsonObject]:
@@ -70,7 +72,11 @@ def operation_responses(definitions: Iterable[JsonObject]) -> dict[str, JsonObje
 
 def _methods(definition: JsonObject, type: str | None, tag: str, name: str) -> JsonObject:
     known = inputs(definition)
-    post = _operation(definition, tag, name, (*ALWAYS, *BODY, 404))
+    changing = (409, 422) if definition.get("affectsState", True) else ()
+    post = _operation(definition, tag, name, (*ALWAYS, *BODY, *changing, 404))
+    if needs_match(definition):
+        post["parameters"] = header_refs(["If-Match"])
+        post["responses"] |= refusals((412, 428))
     if known:
         free = any(one.type == "Resource" for one in known.values())
         post["requestBody"] = operation_body(
@@ -84,6 +90,11 @@ def _methods(definition: JsonObject, type: str | None, tag: str, name: str) -> J
     query: list[Json] = [ref_to(f"{definition['name']}.{one.name}") for one in known.values() if one.is_simple]
     get = _operation(definition, tag, f"{name}ByQuery", (*ALWAYS, 404))
     return {"post": post, "get": get | ({"parameters": query} if query else {})}
+
+
+def needs_match(definition: JsonObject) -> bool:
+    """Whether the header If-Match is required, as the definition's extension says."""
+    return any(each["url"] == IF_MATCH and each["valueBoolean"] for each in definition.get("extension", ()))
 
 
 def _operation(definition: JsonObject, tag: str, name: str, statuses: tuple[int, ...]) -> JsonObject:

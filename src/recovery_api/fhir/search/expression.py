@@ -136,15 +136,15 @@ class Has:
 
 @dataclass(frozen=True, slots=True)
 class ClientOf:
-    """The resource's client stands in a relation of one of the kinds to the holder (and organization) now, or did until
-    `grace` days ago."""
+    """The resource's client stands in a relation of one of the kinds to the holder (and organization) now, or did `lately`: at the
+    moment that is bound by that name."""
 
     kinds: tuple[str, ...]
     holder: Value
     organization: Value | None = None
     qualifiers: tuple[Value, ...] = ()
     """The relation's qualifier is one of these, where any is given."""
-    grace: int = 0
+    lately: bool = False
 
 
 @dataclass(frozen=True, slots=True)

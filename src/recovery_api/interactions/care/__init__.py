@@ -6,35 +6,61 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from recovery_api.interactions.care.appointments import plan_session
 from recovery_api.interactions.care.assignments import respect_wishes
+from recovery_api.interactions.care.check_ins import watch
 from recovery_api.interactions.care.escalations import close_task, complete_task, follow_observation
 from recovery_api.interactions.care.goals import keep_the_pace
 from recovery_api.interactions.care.instruments import score_response
+from recovery_api.interactions.care.notes import (
+    keep_fingerprint,
+    not_while_read,
+    replaces_what_was_signed,
+    reviewed_by_its_operations,
+    text_of_own_draft,
+)
+from recovery_api.interactions.care.sessions import be_alone, be_complete, be_past, keep_times
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
 
 PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
+        "Binary": (text_of_own_draft,),
         "CareTeam": (respect_wishes,),
+        "DocumentReference": (not_while_read,),
+        "Encounter": (keep_times,),
         "Goal": (keep_the_pace,),
-        "Task": (complete_task,),
+        "Observation": (be_past,),
+        "Task": (complete_task, reviewed_by_its_operations),
     }
 )
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
 FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
+        "Appointment": (plan_session,),
+        "Binary": (keep_fingerprint,),
+        "DocumentReference": (replaces_what_was_signed,),
+        "Encounter": (be_alone, be_complete, watch),
         "Observation": (follow_observation,),
         "QuestionnaireResponse": (score_response, follow_observation),
         "Task": (close_task,),
     }
 )
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
+REMOVING: Mapping[str, Sequence[Step]] = MappingProxyType({"DocumentReference": (not_while_read,)})
+"""By type, what must hold when a resource is deleted: `before` and `after` are its last version."""
 
 
 async def prepare(written: Written) -> None:
     """Hold a version that is about to be stored to what is there, and complete it. Raises Unprocessable, Conflict or Forbidden."""
     for step in PREPARING.get(written.type, ()):
+        await step(written)
+
+
+async def let_go(written: Written) -> None:
+    """Hold a resource that is about to be deleted to what is there. Raises Conflict."""
+    for step in REMOVING.get(written.type, ()):
         await step(written)
 
 

@@ -1,0 +1,87 @@
+"""What goes with a note: nobody writes what is being read over or was signed, and what was signed is replaced (domain.md 1.4)."""
+import base64
+from functools import partial
+
+from recovery_api.domain.notes import OPEN, REVIEW, authors_of, is_note, replaced_by, state_of, with_texts
+from recovery_api.fhir.errors import Conflict, Forbidden, Issue, Unprocessable
+from recovery_api.fhir.json import JsonObject, load
+from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.interactions.care.written import Written
+from recovery_api.interactions.context import Server
+from recovery_api.interactions.make import change, found
+from recovery_api.policy.writes import RULES
+from recovery_api.store.reader import Reader
+
+
+async def notes_of(server: Server, reader: Reader, session: str) -> list[JsonObject]:
+    """The notes about a session ("Encounter/id") that are current."""
+    documents = await found(server, reader, "DocumentReference", ("encounter", session), ("status", "current"))
+    return [each for each in documents if is_note(each) and each["docStatus"] != "entered-in-error"]
+
+
+async def reviews_of(server: Server, reader: Reader, id: str) -> list[JsonObject]:
+    """All reviews of a note, by its id."""
+    return await found(server, reader, "Task", ("code", "|".join(REVIEW)), ("focus", f"DocumentReference/{id}"))
+
+
+async def not_while_read(written: Written) -> None:
+    """Raise Conflict where a note changes, or goes, while its supervisor reads it over."""
+    if written.before is not None and is_note(written.before):
+        await _check_unread(written, written.before)
+
+
+async def text_of_own_draft(written: Written) -> None:
+    """Raise Forbidden where the text of a note changes that is signed, or another's; Conflict while it is read over."""
+    system = written.writer.seeing(written.server.grants.system)
+    contexts = {who for version in (written.before, written.after) if version for who in references_at(version, "securityContext")}
+    for type, _, id in (each.partition("/") for each in sorted(contexts)):
+        record = await system.read(type, id) if type == "DocumentReference" else None
+        document = load(record.body) if record and record.body else None
+        if document is None or not is_note(document):
+            continue
+        if document["docStatus"] != "preliminary" or written.actor.holder not in authors_of(document):
+            raise Forbidden(Issue("forbidden", RULES["own-draft"].says, "Binary.securityContext", key="own-draft"))
+        await _check_unread(written, document)
+
+
+async def _check_unread(written: Written, document: JsonObject) -> None:
+    reviews = await reviews_of(written.server, written.writer, document["id"])
+    if state_of(document, reviews) == "submitted":
+        says = "The note is being read over: it can be changed when it has been returned."
+        raise Conflict(Issue("business-rule", says, written.type, key="note-in-review"))
+
+
+async def keep_fingerprint(written: Written) -> None:
+    """With a new text, the note has its size and hash: a new version, so that nobody signs a text that they did not read."""
+    if written.before is None or "data" not in written.after:
+        return
+    texts = {f"Binary/{written.after['id']}": base64.b64decode(written.after["data"])}
+    for type, _, id in (each.partition("/") for each in references_at(written.after, "securityContext")):
+        if type == "DocumentReference":
+            await change(written.server, written.writer, type, id, partial(with_texts, texts=texts))
+
+
+async def replaces_what_was_signed(written: Written) -> None:
+    """Raise Unprocessable where a document replaces something else than a signed note of the client's that is current."""
+    stood = replaced_by(written.before) if written.before else []
+    for reference in replaced_by(written.after):
+        if reference in stood:
+            continue
+        record = await written.writer.read(*reference.split("/"))
+        old = load(record.body) if record and record.body else None
+        theirs = old is not None and list(references_at(old, "subject")) == list(references_at(written.after, "subject"))
+        if old is None or not theirs or old["status"] != "current" or old.get("docStatus") not in {"final", "amended"}:
+            says = "Only a signed note of the same client that is current is replaced; a draft is changed itself."
+            raise Unprocessable(Issue("business-rule", says, "DocumentReference.relatesTo", key="note-replaces"))
+
+
+async def reviewed_by_its_operations(written: Written) -> None:
+    """Raise Unprocessable where somebody writes a review anew, Conflict where they end one, by hand."""
+    before, after = written.before, written.after
+    if before is not None and has_coding(before, "code", *REVIEW):
+        if before["status"] not in OPEN or after["status"] not in OPEN or before.get("focus") != after.get("focus"):
+            says = "A review ends when its note is co-signed ($cosign) or returned ($return-note)."
+            raise Conflict(Issue("business-rule", says, "Task.status", key="note-review"))
+    elif has_coding(after, "code", *REVIEW):
+        says = "A review is asked for by submitting the note ($submit)."
+        raise Unprocessable(Issue("business-rule", says, "Task.code", key="note-review"))

@@ -1,0 +1,107 @@
+"""What goes with a session: its history and times, one at a time, and what there must be when it is finished (domain.md 1.3)."""
+from recovery_api.domain.session_notes import unobserved
+from recovery_api.domain.sessions import (
+    GOING_ON,
+    OBSERVED,
+    SESSION_TYPE,
+    begin,
+    check_history,
+    check_times,
+    companions_of,
+    go_on,
+    is_session,
+    state_began,
+)
+from recovery_api.fhir.errors import Conflict, Issue, Unprocessable
+from recovery_api.fhir.instants import instant
+from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.fhir.search.dates import implicit_range
+from recovery_api.interactions.care.notes import notes_of
+from recovery_api.interactions.care.written import Written
+from recovery_api.interactions.context import Server
+from recovery_api.interactions.make import found
+from recovery_api.store.writer import Writer
+
+
+async def keep_times(written: Written) -> None:
+    """Complete history and period of a session. Raises Unprocessable for times that can't be."""
+    before, after, zone = written.before, written.after, written.server.zone
+    if not is_session(after):
+        return
+    now = instant(written.writer.stamp)
+    if before is None:
+        begin(after, now)
+        check_history(after, zone)
+    else:
+        began = await began_at(written.server, written.writer, before) if before["status"] != after["status"] else now
+        go_on(before, after, began, now)
+    if before is None or before["status"] != after["status"] or before.get("period") != after.get("period"):
+        check_times(after, written.writer.stamp, zone)
+
+
+async def began_at(server: Server, writer: Writer, session: JsonObject) -> str:
+    """The instant at which the session's present state began."""
+    if told := state_began(session):
+        return told
+    first = await writer.seeing(server.grants.system).vread("Encounter", session["id"], 1)
+    return instant(first.last_updated) if first else session["meta"]["lastUpdated"]
+
+
+async def be_alone(written: Written) -> None:
+    """Raise Conflict where one who takes part is in another session that goes on.
+
+    Who comes second waits for the first one's transaction. The answer does not tell who is elsewhere.
+    """
+    before, after = written.before, written.after
+    if not is_session(after) or after["status"] not in GOING_ON:
+        return
+    people = {*companions_of(after), *references_at(after, "subject")}
+    if before and before["status"] in GOING_ON and people <= {*companions_of(before), *references_at(before, "subject")}:
+        return
+    for who in sorted(people):
+        await written.writer.claim(f"in-session:{who}")
+    for who in sorted(people):
+        await _check_free(written, who)
+        await written.writer.release(f"in-session:{who}")
+
+
+async def _check_free(written: Written, who: str) -> None:
+    role = "subject" if who.startswith("Patient/") else "participant"
+    same = (("type", "|".join(SESSION_TYPE)), ("status", ",".join(sorted(GOING_ON))), (role, who))
+    there = await found(written.server, written.writer, "Encounter", *same, most=3)
+    others = [each for each in there if each["id"] != written.after["id"]]
+    if any(role == "subject" or who in companions_of(each) for each in others):
+        raise Conflict(Issue("conflict", "Another session goes on.", "Encounter.status", key="session-in-progress"))
+
+
+async def be_complete(written: Written) -> None:
+    """Raise Unprocessable where a session is finished and what was observed, or a note, is not there."""
+    if not is_session(written.after) or not written.became("status", "finished"):
+        return
+    session = f"Encounter/{written.after['id']}"
+    observations = await found(written.server, written.writer, "Observation", ("encounter", session))
+    issues = [
+        Issue(
+            "business-rule",
+            f"Nothing says {code}: record an Observation of it in the session, with a dataAbsentReason where nobody observed it.",
+            "Encounter.status",
+            key="session-observed",
+        )
+        for code in unobserved(observations)
+    ]
+    if not await notes_of(written.server, written.writer, session):
+        says = "There is no note: write at least a draft (a DocumentReference whose context.encounter is the session)."
+        issues.append(Issue("business-rule", says, "Encounter.status", key="session-noted"))
+    if issues:
+        raise Unprocessable(*issues)
+
+
+async def be_past(written: Written) -> None:
+    """Raise Unprocessable where a companion observed what is still to come."""
+    after, zone = written.after, written.server.zone
+    if not has_coding(after, "category", *OBSERVED):
+        return
+    for name in ("effectiveDateTime", "effectiveInstant"):
+        if name in after and implicit_range(after[name], zone).low > written.writer.stamp:
+            raise Unprocessable(Issue("business-rule", "What is observed has happened.", f"Observation.{name}", key="observed-later"))
