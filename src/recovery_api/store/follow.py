@@ -19,7 +19,6 @@ from sqlalchemy import (
     column,
     false,
     func,
-    literal,
     literal_column,
     not_,
     null,
@@ -46,7 +45,7 @@ from recovery_api.store.basis import READS, basis
 from recovery_api.store.existing import existing
 from recovery_api.store.position import position
 from recovery_api.store.records import STORED, Parameter
-from recovery_api.store.statement import Dialect, one_of
+from recovery_api.store.statement import Dialect, one_of, text
 from recovery_api.store.tables import resource
 from recovery_api.store.visibility import Visibility
 
@@ -97,7 +96,7 @@ def record_columns(compiler: Compiling, table: FromClause, types: Sequence[str])
 
 def _left(compiler: Compiling, table: FromClause, types: Sequence[str]) -> list[tuple[Clause, ColumnElement[Any]]]:
     """What nothing opens at once, by how many links there are. SQLite is slow to take a list apart: one link is asked for as it is."""
-    links, nothing, space = table.c.links, _text(""), _text(" ")
+    links, nothing, space = table.c.links, text(""), text(" ")
     link = _listed(links, compiler.dialect)
     joined = (func.string_agg if compiler.dialect == "postgresql" else func.group_concat)(link.c.value, space, type_=Text)
     left = select(func.coalesce(joined, nothing)).select_from(link).correlate_except(link)
@@ -123,9 +122,9 @@ def kept(compiler: Compiling, row: FromClause, alternatives: Sequence[Row], *, c
     if targets and reached.open.issuperset(targets):
         return true()
     system, value = (row.c.system, row.c.value) if aim == "value" else (row.c.system2, row.c.value2)
-    clauses: list[Clause] = [system.is_(None), system == _text("")]
+    clauses: list[Clause] = [system.is_(None), system == text("")]
     if parameter.names_client:
-        clauses.append(and_(system == _text("Patient"), value == row.c.client))
+        clauses.append(and_(system == text("Patient"), value == row.c.client))
     return or_(*clauses, _is_open(compiler, system), _leads_to_something(compiler, system, value, targets))
 
 
@@ -172,7 +171,7 @@ def _opened_at_once(compiler: Compiling, source: FromClause, types: Sequence[str
                 groups.setdefault(of_client, {}).setdefault(local, []).append(target)
     if not groups:
         return false()
-    end = position(link, _text("/"))
+    end = position(link, text("/"))
     type_, id_ = func.substr(link, _ONE, end - _ONE, type_=Text), func.substr(link, end + _ONE, type_=Text)
     table = resource.alias()
     there = compiler.seeing(reached)
@@ -189,7 +188,7 @@ def _among(type_: ColumnElement[str], names: Sequence[str], dialect: Dialect) ->
     """One of the types. SQLite makes a table of a list each time that the statement runs; a text it just searches."""
     if dialect == "postgresql" or len(names) == 1:
         return one_of(type_, names)
-    return position(_text(f" {' '.join(names)} "), _text(" ") + type_ + _text(" ")) > literal_column("0", Integer)
+    return position(text(f" {' '.join(names)} "), text(" ") + type_ + text(" ")) > literal_column("0", Integer)
 
 
 def _parts(expression: Expression) -> tuple[Expression, ...]:
@@ -246,10 +245,6 @@ def _is_of_client(expression: Expression) -> bool:
 def _listed(links: ColumnElement[str], dialect: Dialect) -> Any:
     """A text of references with spaces between, as rows with a `value`."""
     if dialect == "postgresql":
-        return func.unnest(func.string_to_array(links, _text(" "))).table_valued(column("value", Text)).render_derived(name="link")
-    array = _text('["') + func.replace(links, _text(" "), _text('","')) + _text('"]')
+        return func.unnest(func.string_to_array(links, text(" "))).table_valued(column("value", Text)).render_derived(name="link")
+    array = text('["') + func.replace(links, text(" "), text('","')) + text('"]')
     return func.json_each(array).table_valued(column("value", Text), name="link")
-
-
-def _text(value: str) -> ColumnElement[str]:
-    return literal(value, Text, literal_execute=True)
