@@ -30,7 +30,7 @@ serve: .venv/.runtime ## the server, as the environment's RECOVERY_ settings say
 
 test: .venv/.dev ## the whole suite, on SQLite and on a PostgreSQL that it starts itself (WORKERS=, ARGS=)
 	@scripts/chromium.sh
-	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 test-system-postgresql: .venv/.dev ## the tests that use PostgreSQL, on the machine's own
 	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --database=postgresql --postgresql=system -k postgresql $(ARGS)

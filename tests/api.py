@@ -20,6 +20,7 @@ from recovery_api.fhir.json import JsonObject, dump, parse
 from recovery_api.identity.events import Record
 from recovery_api.interactions.load import load_all
 from recovery_api.settings import load as load_settings
+from recovery_api.store.statements import Statements
 from tests.callers import Caller
 from tests.statements import Asked, recorded
 
@@ -183,6 +184,7 @@ class Api:
 
 
 _SERVERS: dict[str, int] = {}
+_STATEMENTS: dict[tuple[str, ...], Statements] = {}
 
 
 @asynccontextmanager
@@ -197,6 +199,8 @@ async def serving(
     settings = load_settings({f"RECOVERY_{name}": value for name, value in given.items()}, folder / "no.env")
     servers = _SERVERS[database_url] = _SERVERS.get(database_url, -1) + 1  # those over one database give no id twice
     async with running(settings, clock=clock, ids=Ids(1 + (servers << 32)), record=record) as server:
+        if not (folder / "search-parameters").exists():
+            _share(server.server.store.statements, environment)
         config = uvicorn.Config(
             application(server), host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False, date_header=False
         )
@@ -212,6 +216,12 @@ async def serving(
             yield api
         listener.should_exit = True
         await task
+
+
+def _share(statements: Statements, environment: Mapping[str, str]) -> None:
+    """Servers with the same settings ask their databases in the same words: each statement is built once for all of them."""
+    first = _STATEMENTS.setdefault((statements.dialect, *map("=".join, sorted(environment.items()))), statements)
+    statements._known, statements._steps = first._known, first._steps
 
 
 def _to_this(port: int) -> Any:

@@ -1,4 +1,5 @@
-"""What every test may ask for: databases of both kinds. And what none may have: another host."""
+"""What every test may ask for: databases of both kinds, empty or with a world. And what none may have: another host."""
+import gc
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -6,9 +7,12 @@ from functools import partial
 import hypothesis
 import pytest
 
+from recovery_api.demo.world import fixture
 from tests import loopback
+from tests.api import serving
 from tests.databases import KINDS, Databases, Kind, migrated, opened
 from tests.postgresql import Origin
+from tests.wider import wide
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -25,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     loopback.close_sockets()
+    gc.set_threshold(50_000, 20, 50)  # what tests hold is much, and stays: to look through it often took a quarter of the time
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -51,6 +56,22 @@ def databases(database_kind: Kind, tmp_path_factory: pytest.TempPathFactory, pyt
 def migrated_template(databases: Databases) -> str:
     """A migrated database that nobody writes to: clone it."""
     return migrated(databases)
+
+
+@pytest.fixture(scope="session")
+async def world_template(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database that holds the fixture world, and that nobody writes to: clone it."""
+    url = databases.clone(migrated_template)
+    async with serving(url, tmp_path_factory.mktemp("template"), fixture()):
+        return url
+
+
+@pytest.fixture(scope="session")
+async def wide_template(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same with the wide world of tests.wider."""
+    url = databases.clone(migrated_template)
+    async with serving(url, tmp_path_factory.mktemp("wide-template"), wide().resources):
+        return url
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.http.conftest import world_template
 from tests.oauth.conftest import api, people_template, register
 
-__all__ = ["api", "people_template", "register", "world_template"]
+__all__ = ["api", "people_template", "register"]
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",

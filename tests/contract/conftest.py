@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from recovery_api.demo.world import fixture
 from recovery_api.store.postgresql import PooledConnection, PostgresqlConnection
 from recovery_api.store.sqlite import SqliteConnection
 from tests.api import serving
@@ -15,36 +14,35 @@ from tests.contract.twin_worlds import TwinWorlds
 from tests.contract.twin_worlds import twin_worlds as opened
 from tests.databases import Databases
 from tests.wider import wide
-from tests.world import T0
 
 
 @pytest.fixture(scope="session")
-async def fixture_api(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Direct]:
+async def fixture_api(databases: Databases, world_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Direct]:
     """The fixture world at T0."""
-    async with serving(databases.clone(migrated_template), tmp_path_factory.mktemp("fixture"), fixture(T0)) as api:
+    async with serving(databases.clone(world_template), tmp_path_factory.mktemp("fixture")) as api:
         yield Direct(api)
 
 
 @pytest.fixture(scope="session")
-async def wide_api(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Direct]:
+async def wide_api(databases: Databases, wide_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Direct]:
     """The wide world at T0."""
-    async with serving(databases.clone(migrated_template), tmp_path_factory.mktemp("wide"), wide().resources) as api:
+    async with serving(databases.clone(wide_template), tmp_path_factory.mktemp("wide")) as api:
         yield Direct(api)
 
 
 @pytest.fixture
-async def moved_api(databases: Databases, migrated_template: str, tmp_path: Path) -> AsyncIterator[Direct]:
+async def moved_api(databases: Databases, wide_template: str, tmp_path: Path) -> AsyncIterator[Direct]:
     """The wide world at T0, with a clock that the test may move, and in which it may write."""
-    url = databases.clone(migrated_template)
-    async with serving(url, tmp_path, wide().resources) as api:
+    url = databases.clone(wide_template)
+    async with serving(url, tmp_path) as api:
         yield Direct(api)
     databases.drop(url)
 
 
 @pytest.fixture(scope="session")
-async def twin_worlds(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TwinWorlds]:
+async def twin_worlds(databases: Databases, wide_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TwinWorlds]:
     """Two servers over the wide world."""
-    async with opened(databases, migrated_template, tmp_path_factory.mktemp("twins"), wide().resources) as made:
+    async with opened(databases, wide_template, tmp_path_factory.mktemp("twins"), wide().resources) as made:
         yield made
 
 

@@ -15,8 +15,12 @@ ALL_TYPES = frozenset().union(*(rights for rights in MATRIX.values()))
 NEVER_SEARCHED = {"Binary"}
 
 
+_ORACLES: dict[tuple[int, datetime], Oracle] = {}
+
+
 def scene(api: Direct, caller: Caller, world: World, now: datetime = T0) -> Scene:
-    oracle = Oracle(world, now)
+    """The caller before a world, which nobody changes any more: what is to be seen of it is worked out once."""
+    oracle = _ORACLES.get((id(world), now)) or _ORACLES.setdefault((id(world), now), Oracle(world, now))
     return Scene(api.as_(caller), caller, world, oracle, frozenset(oracle.visible(caller)))
 
 

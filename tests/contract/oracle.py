@@ -73,6 +73,7 @@ class Oracle(Access):
         super().__init__(world, now, zone)
         self.creators = creators or {}
         self._seen: dict[tuple[Caller, str], bool] = {}
+        self._copies: dict[tuple[Caller, str], Resource] = {}
         self.rules: dict[str, Callable[[Caller, Resource], bool]] = {
             "Appointment": self._appointment, "Binary": self._binary, "CareTeam": self._care_team, "Communication": self._communication,
             "Composition": self._composition, "Consent": self._consent, "DocumentReference": self._document, "Encounter": self._encounter,
@@ -92,8 +93,11 @@ class Oracle(Access):
         return self._seen[key]
 
     def copy(self, caller: Caller, resource: Resource) -> Resource:
-        """What the caller gets to read of it, without `meta`."""
-        return served(caller.role, resource, lambda target: self.reads(caller, target))
+        """What the caller gets to read of it, without `meta`; not to be changed."""
+        key = caller, f"{resource['resourceType']}/{resource['id']}"
+        if key not in self._copies:
+            self._copies[key] = served(caller.role, resource, lambda target: self.reads(caller, target))
+        return self._copies[key]
 
     def reads(self, caller: Caller, target: str) -> bool:
         """Whether `Type/id` is there for the caller to read."""

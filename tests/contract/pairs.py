@@ -220,11 +220,12 @@ def twins(
 ) -> tuple[Resources, Resources, list[Mutation]]:
     """Two worlds, and the mutations that were made: those that leave both the same view for the caller, and the same Part 2 status."""
     one, other, made = resources, resources, list[Mutation]()
+    seen = view(caller, one, now), part_2(by_id(one))
     for mutation in mutations:
         next_one, next_other = mutation(one, other)
-        alike = view(caller, next_one, now) == view(caller, next_other, now)
-        if next_one != next_other and alike and part_2(by_id(next_one)) == part_2(by_id(next_other)):
-            one, other = next_one, next_other
+        next_seen = seen if next_one is one else (view(caller, next_one, now), part_2(by_id(next_one)))
+        if next_one != next_other and next_seen == (view(caller, next_other, now), part_2(by_id(next_other))):
+            one, other, seen = next_one, next_other, next_seen
             made.append(mutation)
     return one, other, made
 

@@ -48,11 +48,8 @@ class TwinWorlds:
 
 @asynccontextmanager
 async def twin_worlds(databases: Databases, template: str, folder: Path, resources: Sequence[JsonObject]) -> AsyncIterator[TwinWorlds]:
-    """Servers with the same keys, over databases of their own."""
-    async with (
-        serving(databases.clone(template), folder, deepcopy(resources)) as one,
-        serving(databases.clone(template), folder, deepcopy(resources)) as other,
-    ):
+    """Servers with the same keys, over databases of their own: clones of a template that holds the resources."""
+    async with serving(databases.clone(template), folder) as one, serving(databases.clone(template), folder) as other:
         for api in (one, other):
             await _keep(api)
             api.clock.move(seconds=4 * A_QUARTER)

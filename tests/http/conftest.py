@@ -4,20 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from recovery_api.demo.world import fixture
 from tests.api import Api, Client, serving
 from tests.callers import RUTH
 from tests.databases import Databases
 from tests.http.escalating import lead
 from tests.http.searched import world
-
-
-@pytest.fixture(scope="session")
-async def world_template(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database that holds the fixture world, and that nobody writes to: clone it."""
-    url = databases.clone(migrated_template)
-    async with serving(url, tmp_path_factory.mktemp("template"), fixture()):
-        return url
 
 
 @pytest.fixture

@@ -17,10 +17,7 @@ import pytest
 from recovery_api.identity.published_keys import USUALLY_KEPT
 from tests.api import Api, Client, serving
 from tests.databases import Databases
-from tests.http.conftest import world_template
 from tests.program import PATIENCE, free_port
-
-__all__ = ["world_template"]
 
 APP, CALLBACK = "recovery-portal", "http://127.0.0.1:9/callback"
 PEOPLE = {

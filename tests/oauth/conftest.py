@@ -12,10 +12,7 @@ from recovery_api.identity.keys import KeyRing
 from recovery_api.identity.registrations import Kind
 from tests.api import Api, serving
 from tests.databases import Databases
-from tests.http.conftest import world_template
 from tests.oauth.apps import CALLBACK, PASSWORD, Register, Smart, registered
-
-__all__ = ["world_template"]
 
 PEOPLE = (
     Account(username="maya", role="companion", fhir_user="Practitioner/maya"),

@@ -3,6 +3,7 @@
 The statements are those that the front door really sends, with the callers' visibility in them.
 """
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 import pytest
@@ -36,6 +37,7 @@ class Office(NamedTuple):
 async def office(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
     url = databases.clone(migrated_template)
     async with serving(url, tmp_path_factory.mktemp("office")) as api:
+        api.clock.set(datetime.now(UTC))  # as the benchmark's agency is made
         clients = await population.populate(api.running, OBSERVATIONS)
         companions = range(clients // population.CLIENTS_OF_COMPANION)
         tokens = tuple((each, api.token(staff(f"companion-{each:04}", "companion"))) for each in companions)

@@ -20,7 +20,6 @@ from sqlalchemy import (
     and_,
     false,
     func,
-    literal,
     literal_column,
     not_,
     or_,
@@ -60,7 +59,7 @@ from recovery_api.store.position import position
 from recovery_api.store.records import Parameter, Parameters
 from recovery_api.store.related import lack_now_too, looks_further, named_in, of_version, related
 from recovery_api.store.sight import seen
-from recovery_api.store.statement import Dialect, one_of, sql_value
+from recovery_api.store.statement import Dialect, one_of, sql_value, text
 from recovery_api.store.tables import party, relation, resource, search_index
 from recovery_api.store.visibility import Visibility
 
@@ -264,7 +263,7 @@ class Compiler:
         row = search_index.alias()
         reached = or_(
             false(),
-            *(and_(row.c.system == _text(type_), row.c.value.in_(self._targets(type_, where, scope))) for type_, where in targets),
+            *(and_(row.c.system == text(type_), row.c.value.in_(self._targets(type_, where, scope))) for type_, where in targets),
         )
         found = select(row.c.id).where(self._numbered(row, param), reached)
         if not scope.single:
@@ -286,12 +285,12 @@ class Compiler:
         pointing = self.found(node.where, scope.linked(table, node.type))
         if self.by_client(node.param):
             here = self._semi(scope.table.c.id, self._flat(select(table.c.client).where(pointing), scope), scope.single)
-            return and_(scope.table.c.type == _text("Patient"), here)
+            return and_(scope.table.c.type == text("Patient"), here)
         row = search_index.alias()
         pointers = self._flat(select(table.c.id).where(pointing), scope)
         found = select(row.c.value).where(self._numbered(row, node.param), row.c.id.in_(pointers))
         if len(scope.types) == 1:
-            return self._semi(scope.table.c.id, found.where(row.c.system == _text(scope.types[0])), scope.single)
+            return self._semi(scope.table.c.id, found.where(row.c.system == text(scope.types[0])), scope.single)
         return self._semi(scope.table.c.id, found.where(row.c.system == scope.table.c.type), probing=True)
 
     def _flat(self, found: Select[str], scope: Scope) -> Select[str]:
@@ -350,10 +349,6 @@ def _filled(row: FromClause, alternatives: Sequence[Row]) -> list[Clause]:
     if not plain and all("value" in tests for tests in tested):
         clauses.append(row.c.value.is_not(None))
     return clauses
-
-
-def _text(value: str) -> ColumnElement[str]:
-    return literal(value, Text, literal_execute=True)
 
 
 def _compare(column: ColumnElement[Any], comparison: Comparison, value: Value, type_: TypeEngine[Any]) -> Clause:

@@ -1,6 +1,7 @@
 """Consent in SQL: whether the rules of a client's Consents open a resource to the caller, or close it (policy/consent.py)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeAlias, cast
 
 from sqlalchemy import (
@@ -14,7 +15,6 @@ from sqlalchemy import (
     and_,
     case,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -26,7 +26,7 @@ from recovery_api.fhir.labels import SENSITIVE, bit
 from recovery_api.fhir.search.expression import param_number
 from recovery_api.store.existing import existing
 from recovery_api.store.position import position
-from recovery_api.store.statement import bind
+from recovery_api.store.statement import bind, text
 from recovery_api.store.tables import consent_rule, history, relation, resource, search_index
 
 Clause: TypeAlias = ColumnElement[bool]
@@ -35,6 +35,8 @@ JUDGED = SENSITIVE | bit("R") | bit("V")
 """The labels that a rule's `labels_within` speaks of."""
 MEMBERSHIPS = ("on-team", "own-role")
 _ONE = literal_column("1", Integer)
+_RULE, _DENY, _EXCEPTION, _KNOWN = (consent_rule.alias() for _ in range(4))
+_MEMBERSHIP, _ROW, _CURRENT = relation.alias(), search_index.alias(), resource.alias()
 _EMPTY = literal_column("''", Text)
 
 
@@ -63,56 +65,49 @@ class Consents:
 
     def permitted(self) -> Clause:
         """A permit applies, and no deny without an exception that applies too."""
-        permit = consent_rule.alias()
-        denied = self._denied(lambda rule: or_(rule.c.actors == _EMPTY, self._named(rule.c.actors)))
-        return and_(_exists(permit, self.opens(permit)), ~denied)
+        denied = self._denied(or_(_DENY.c.actors == _EMPTY, self._named(_DENY)))
+        return and_(_exists(_RULE, self.opens(_RULE)), ~denied)
 
     def opens(self, rule: FromClause) -> list[Clause]:
         """A row of `consent_rule` is a permit that applies to the resource and names the caller."""
-        return [*self._applies(rule, "permit"), self._named(rule.c.actors)]
+        return [*self._applies(rule, "permit"), self._named(rule)]
 
     def denied_in_person(self) -> Clause:
         """A deny that names the caller in person, and not only their organization, applies without an exception."""
-        return self._denied(lambda rule: self._named(rule.c.actors, in_person=True))
+        return self._denied(self._named(_DENY, in_person=True))
 
     def basis(self) -> Clause:
         """The resource is a Consent with a permit that names the caller and is in force."""
-        rule = consent_rule.alias()
-        where = [rule.c.consent == self._table.c.id, rule.c.effect == _text("permit"), *_in_force(rule), self._named(rule.c.actors)]
-        return _exists(rule, [*where, self._named_within(rule)])
+        where = [_RULE.c.consent == self._table.c.id, _RULE.c.effect == text("permit"), *_in_force(_RULE), self._named(_RULE)]
+        return _exists(_RULE, [*where, self._named_within(_RULE)])
 
     def bearing(self) -> CompoundSelect[str, str, str]:
         """The rules that apply to the resource and the caller (consent, path, effect); a deny without actors among them."""
 
         def applying(effect: str) -> Select[str, str, str]:
             rule = consent_rule.alias()
-            named = self._named(rule.c.actors)
+            named = self._named(rule)
             where = [*self._applies(rule, effect), named if effect == "permit" else or_(rule.c.actors == _EMPTY, named)]
             return select(rule.c.consent, rule.c.path, rule.c.effect).select_from(rule).join(self._table, true()).where(*where)
 
         return union(applying("permit"), applying("deny")).order_by("consent", "path")
 
-    def _denied(self, named: Callable[[FromClause], Clause]) -> Clause:
-        deny, exception = consent_rule.alias(), consent_rule.alias()
-        excepted = and_(
-            exception.c.consent == deny.c.consent,
-            exception.c.parent == deny.c.path,
-            *self._applies(exception, "permit"),
-            self._named(exception.c.actors),
-        )
-        where = [*self._applies(deny, "deny"), named(deny), exception.c.consent.is_(None)]
-        found = select(_ONE).select_from(deny.outerjoin(exception, excepted)).where(*where)
-        denied = existing(found.correlate_except(deny, exception))
+    def _denied(self, named: Clause) -> Clause:
+        """A deny, of which `named` says whom it names, applies without an exception."""
+        excepted = and_(_EXCEPTION.c.consent == _DENY.c.consent, _EXCEPTION.c.parent == _DENY.c.path, *self.opens(_EXCEPTION))
+        where = [*self._applies(_DENY, "deny"), named, _EXCEPTION.c.consent.is_(None)]
+        found = select(_ONE).select_from(_DENY.outerjoin(_EXCEPTION, excepted)).where(*where)
+        denied = existing(found.correlate_except(_DENY, _EXCEPTION))
         if self._client is None:
             return denied
-        known = consent_rule.alias()  # asked once for all of the client's resources, and mostly answered with no
-        return and_(_exists(known, [known.c.client == self._client, known.c.effect == _text("deny")]), denied)
+        known = [_KNOWN.c.client == self._client, _KNOWN.c.effect == text("deny")]
+        return and_(_exists(_KNOWN, known), denied)  # asked once for all of the client's resources, and mostly answered with no
 
     def _applies(self, rule: FromClause, effect: str) -> list[Clause]:
         """The rule's conditions hold, save for who its actors are."""
         where = [
             rule.c.client == self._table.c.client,
-            rule.c.effect == _text(effect),
+            rule.c.effect == text(effect),
             *_in_force(rule),
             self._named_within(rule),
             or_(rule.c.purposes == _EMPTY, _lists(rule.c.purposes, self._purpose())),
@@ -120,25 +115,17 @@ class Consents:
         if not self._person:
             return [*where, self._of_class(rule), *self._labelled(rule), self._coded(rule, effect), self._dated(rule, effect)]
         if effect == "deny":
-            where += [or_(rule.c.classes == _EMPTY, _lists(rule.c.classes, _text("Patient")))]
+            where += [or_(rule.c.classes == _EMPTY, _lists(rule.c.classes, text("Patient")))]
             where += [rule.c.labels == _number(0), rule.c.labels_within == _number(-1), rule.c.code == _EMPTY, rule.c.data_from.is_(None)]
         return where
 
     # Who
 
     def _purpose(self) -> ColumnElement[str]:
-        return bind("purpose", Text()) if self._recipient is None else _text("TREAT")
+        return bind("purpose", Text()) if self._recipient is None else text("TREAT")
 
-    def _named(self, actors: ColumnElement[str], *, in_person: bool = False) -> Clause:
-        if self._recipient is not None:
-            return _lists(actors, self._recipient)
-        now, holder = bind("now", BigInteger()), bind("holder", Text())
-        membership = relation.alias()
-        kinds = or_(*(membership.c.kind == _text(kind) for kind in MEMBERSHIPS))
-        during = [membership.c.starts <= now, membership.c.ends > now]
-        member = _exists(membership, [membership.c.holder == holder, kinds, *during, _lists(actors, membership.c.client)])
-        people = [_lists(actors, holder)] if in_person else [_lists(actors, holder), _lists(actors, bind("organization", Text()))]
-        return or_(*people, member)
+    def _named(self, rule: FromClause, *, in_person: bool = False) -> Clause:
+        return _names_caller(rule, in_person=in_person) if self._recipient is None else _lists(rule.c.actors, self._recipient)
 
     def _named_within(self, rule: FromClause) -> Clause:
         named = [self._recipient] if self._recipient is not None else [bind("holder", Text()), bind("organization", Text())]
@@ -152,8 +139,8 @@ class Consents:
     def _labelled(self, rule: FromClause) -> list[Clause]:
         labels = self._table.c.labels
         if self._table is history:
-            now = resource.alias()
-            current = select(now.c.labels).where(now.c.type == self._table.c.type, now.c.id == self._table.c.id).correlate_except(now)
+            here = [_CURRENT.c.type == self._table.c.type, _CURRENT.c.id == self._table.c.id]
+            current = select(_CURRENT.c.labels).where(*here).correlate_except(_CURRENT)
             labels = labels.bitwise_or(func.coalesce(current.scalar_subquery(), _number(0)))
         return [
             labels.bitwise_and(rule.c.labels) == rule.c.labels,
@@ -166,12 +153,11 @@ class Consents:
         if self._table is history:
             return rule.c.code == _EMPTY if effect == "permit" else literal_column("TRUE")
         if "codes" in self._table.c:
-            return or_(rule.c.code == _EMPTY, _lists(self._table.c.codes, rule.c.system + _text("|") + rule.c.code))
-        row = search_index.alias()
-        numbers = [(cast("Any", literal_column(f"'{type_}'", Text)), _number(param_number(type_))) for type_ in self._types]
+            return or_(rule.c.code == _EMPTY, _lists(self._table.c.codes, rule.c.system + text("|") + rule.c.code))
+        numbers = [(cast("Any", text(type_)), _number(param_number(type_))) for type_ in self._types]
         number = numbers[0][1] if len(numbers) == 1 else case(*numbers, value=self._table.c.type)
-        here = [row.c.id == self._table.c.id, row.c.type == number]
-        return or_(rule.c.code == _EMPTY, _exists(row, [*here, row.c.system == rule.c.system, row.c.value == rule.c.code]))
+        here = [_ROW.c.id == self._table.c.id, _ROW.c.type == number]
+        return or_(rule.c.code == _EMPTY, _exists(_ROW, [*here, _ROW.c.system == rule.c.system, _ROW.c.value == rule.c.code]))
 
     def _dated(self, rule: FromClause, effect: str) -> Clause:
         """The clinical date lies within the dataPeriod of a permit, and touches that of a deny."""
@@ -185,6 +171,17 @@ def _exists(found: FromClause, where: Sequence[Clause]) -> Clause:
     return existing(select(_ONE).where(*where).correlate_except(found))
 
 
+@cache
+def _names_caller(rule: FromClause, *, in_person: bool) -> Clause:
+    now, holder = bind("now", BigInteger()), bind("holder", Text())
+    kinds = or_(*(_MEMBERSHIP.c.kind == text(kind) for kind in MEMBERSHIPS))
+    during = [_MEMBERSHIP.c.starts <= now, _MEMBERSHIP.c.ends > now]
+    actors = rule.c.actors
+    member = _exists(_MEMBERSHIP, [_MEMBERSHIP.c.holder == holder, kinds, *during, _lists(actors, _MEMBERSHIP.c.client)])
+    people = [_lists(actors, holder)] if in_person else [_lists(actors, holder), _lists(actors, bind("organization", Text()))]
+    return or_(*people, member)
+
+
 def _in_force(rule: FromClause) -> list[Clause]:
     now = bind("now", BigInteger())
     return [rule.c.starts <= now, rule.c.ends > now]
@@ -192,11 +189,7 @@ def _in_force(rule: FromClause) -> list[Clause]:
 
 def _lists(items: ColumnElement[str], item: ColumnElement[str]) -> Clause:
     """The item is in the list (store/consents.py says how lists are kept)."""
-    return position(items, _text(" ") + item + _text(" ")) > literal_column("0", Integer)
-
-
-def _text(value: str) -> ColumnElement[str]:
-    return literal(value, Text, literal_execute=True)
+    return position(items, text(" ") + item + text(" ")) > literal_column("0", Integer)
 
 
 def _number(value: int) -> ColumnElement[int]:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     column,
     false,
     func,
-    literal,
     literal_column,
     not_,
     null,
@@ -33,7 +32,7 @@ from recovery_api.store.basis import READS, basis
 from recovery_api.store.position import position
 from recovery_api.store.records import STORED, Parameter
 from recovery_api.store.sight import Known, is_of_client, leads_to_seen
-from recovery_api.store.statement import Dialect, one_of
+from recovery_api.store.statement import Dialect, one_of, text
 from recovery_api.store.visibility import Visibility
 
 Clause: TypeAlias = ColumnElement[bool]
@@ -74,19 +73,19 @@ def record_columns(compiler: Compiling, table: FromClause, types: Sequence[str])
     if compiler.visibility.complete:
         return [*stored, null().label("basis"), null().label("hidden")]
     by = basis(compiler, table, types).label("basis")
-    links, nothing = table.c.links, _text("")
+    links, nothing = table.c.links, text("")
     return [*stored, by, case((links != nothing, _hidden(compiler, links, _known(compiler, table, types))), else_=null()).label("hidden")]
 
 
 def _hidden(compiler: Compiling, links: ColumnElement[str], known: Known) -> ColumnElement[str]:
     link = _listed(links, compiler.dialect)
-    joined = (func.string_agg if compiler.dialect == "postgresql" else func.group_concat)(link.c.value, _text(" "), type_=Text)
-    hidden = select(func.coalesce(joined, _text(""))).where(not_(_is_followed(compiler, link.c.value, known)))
+    joined = (func.string_agg if compiler.dialect == "postgresql" else func.group_concat)(link.c.value, text(" "), type_=Text)
+    hidden = select(func.coalesce(joined, text(""))).where(not_(_is_followed(compiler, link.c.value, known)))
     return hidden.correlate_except(link).scalar_subquery()
 
 
 def _is_followed(compiler: Compiling, link: ColumnElement[str], known: Known) -> Clause:
-    end = position(link, _text("/"))
+    end = position(link, text("/"))
     type_, id_ = func.substr(link, _ONE, end - _ONE, type_=Text), func.substr(link, end + _ONE, type_=Text)
     return or_(*_may_be_followed(compiler, type_, id_, (), known))
 
@@ -114,9 +113,9 @@ def kept(compiler: Compiling, row: FromClause, alternatives: Sequence[Row], *, c
     if targets and reached.open.issuperset(targets):
         return true()
     system, value = (row.c.system, row.c.value) if aim == "value" else (row.c.system2, row.c.value2)
-    clauses: list[Clause] = [system.is_(None), system == _text("")]
+    clauses: list[Clause] = [system.is_(None), system == text("")]
     if parameter.names_client:
-        clauses.append(and_(system == _text("Patient"), value == row.c.client))
+        clauses.append(and_(system == text("Patient"), value == row.c.client))
     return or_(*clauses, *_may_be_followed(compiler, system, value, targets, {}))
 
 
@@ -139,14 +138,10 @@ def _may_be_followed(
 
 def _listed(links: ColumnElement[str], dialect: Dialect) -> Any:
     """A text of references with spaces between, as rows with a `value`. SQLite is slow to take a list apart: one stays as it is."""
-    space = _text(" ")
+    space = text(" ")
     if dialect == "postgresql":
         return func.unnest(func.string_to_array(links, space)).table_valued(column("value", Text)).render_derived(name="link")
     is_one = position(links, space) == literal_column("0", Integer)
-    each = func.json_each(_text('["') + func.replace(links, space, _text('","')) + _text('"]')).table_valued(column("value", Text))
+    each = func.json_each(text('["') + func.replace(links, space, text('","')) + text('"]')).table_valued(column("value", Text))
     one, several = select(links.label("value")).where(is_one), select(each.c.value).where(~is_one).correlate_except(each)
     return union_all(one.correlate_except(), several).subquery("link")
-
-
-def _text(value: str) -> ColumnElement[str]:
-    return literal(value, Text, literal_execute=True)

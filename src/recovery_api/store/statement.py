@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
-from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Select, bindparam, column, func, literal, select
+from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Select, bindparam, column, func, literal, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import ARRAY, Text, TypeEngine
@@ -59,9 +59,15 @@ def bind(name: str, type_: TypeEngine[T]) -> BindParameter[T]:
     return bindparam(name, type_=type_, required=False)
 
 
+def text(value: str) -> ColumnElement[str]:
+    """A value that stands in the text of the statement."""
+    quoted = value.replace("'", "''")
+    return literal_column(f"'{quoted}'", Text)
+
+
 def one_of(column: ColumnElement[Any], values: Sequence[str] | Sequence[int]) -> ColumnElement[bool]:
     """The column is one of values that stand in the text of the statement."""
-    literals = [literal(value, column.type, literal_execute=True) for value in values]
+    literals = [text(value) if isinstance(value, str) else literal_column(str(value), column.type) for value in values]
     return column == literals[0] if len(literals) == 1 else column.in_(literals)
 
 
