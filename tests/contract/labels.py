@@ -9,7 +9,8 @@ Choices where the pages leave one:
     travel, it is the client's.
 2.  Only members at the top of a resource (and `component.code`, `component.value`, `diagnosis.condition`) carry labels, not those deeper
     in it, `activity.detail.reasonCode` say.
-3.  A counselling note has R beside V, for it is sensitive; it has the union of the episode's families too, as any note.
+3.  A counselling note has R beside V, for it is sensitive; it has the union of the episode's families too, as any note. What was raised to
+    PSYTHPN is V as such a note is (domain.md 0.5).
 4.  An amended note is not narrowed: Decision 1 says final. On any other note `securityLabel` raises.
 5.  The episode's conditions are those of all of the client's episodes, whatever their status. Raised labels of a condition count.
 6.  A Part 2 program sent what names it, or one of its PractitionerRoles, as `requester`.
@@ -225,7 +226,7 @@ class Labels:
 def _raised(resource: Resource) -> frozenset[str]:
     """The labels that came with the resource."""
     sent = frozenset(each["code"] for each in resource.get("meta", {}).get("security", ()))
-    return sent | ({"R"} if sent & SENSITIVE else set())
+    return sent | ({"R"} if sent & SENSITIVE else set()) | ({"V"} if "PSYTHPN" in sent else set())
 
 
 def _substance_use(condition: Resource) -> bool:
