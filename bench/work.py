@@ -137,7 +137,7 @@ def _transaction(agency: Agency, number: int) -> Ask:
     }
     world.care_team("", [member], world.on("2026-03-01"))
     for place in range(9):
-        world.session("", "", "companion-0000", world.later(start, days=place))
+        world.session("", "", "companion-0000", world.later(start, days=place), status="planned")
     for place in range(89):
         code = population.CODES[place % len(population.CODES)]
         world.observation("", "flo", code, place % 11, world.later(start, hours=place), "companion-0000", encounter=str(place % 9))
