@@ -157,6 +157,8 @@ async def running(
         zone=settings.time_zone,
         notice=Notice(settings.notice_file or wording()),
         emergency_access_ttl=settings.emergency_access_ttl,
+        supervision_cadence_days=settings.supervision_cadence_days,
+        consent_expiry_days=settings.consent_expiry_days,
         published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,
     )

@@ -52,6 +52,8 @@ class Settings:
     notice_file: str | None
     """The wording of the redisclosure notice; None: the one that is built in."""
     emergency_access_ttl: int
+    supervision_cadence_days: int
+    consent_expiry_days: int
 
     @property
     def fhir_base(self) -> str:
@@ -190,6 +192,12 @@ def _seconds(most: int) -> Callable[[str], int]:
     return read
 
 
+def _days(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= 366:
+        raise ValueError("must be a whole number of days from 1 to 366")
+    return int(text)
+
+
 def _issuers(text: str) -> tuple[TrustedIssuer, ...]:
     try:
         entries = json.loads(text)
@@ -259,4 +267,9 @@ SETTINGS = (
         "the regulation's long statement.",
     ),
     Setting("EMERGENCY_ACCESS_TTL", "3600", _seconds(3_600), "Seconds that an emergency (break-glass) access lasts, never more than 3600."),
+    Setting(
+        "SUPERVISION_CADENCE_DAYS", "14", _days, "Days from one supervision check-in to the next, where a companion's PractitionerRole "
+        "says nothing else.",
+    ),
+    Setting("CONSENT_EXPIRY_DAYS", "30", _days, "Days before the end of a Consent in which the client's case manager is told of it."),
 )  # fmt: skip

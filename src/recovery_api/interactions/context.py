@@ -113,6 +113,10 @@ class Server:
     notice: Notice
     emergency_access_ttl: int
     """Seconds that an emergency access lasts."""
+    supervision_cadence_days: int
+    """Days from one check-in to the next, where nothing else is said."""
+    consent_expiry_days: int
+    """Days before the end of a Consent in which somebody is told of it."""
     published: Mapping[str, bytes] = field(repr=False)
     """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)

@@ -6,13 +6,28 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from recovery_api.interactions.care import boundary_events, care_teams, case_discussions, check_ins, episodes
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
 
-PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "CareTeam": (care_teams.prepare,),
+        "Communication": (case_discussions.prepare,),
+        "EpisodeOfCare": (episodes.prepare,),
+        "Task": (check_ins.prepare_task,),
+    }
+)
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
-FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "Communication": (check_ins.follow_communication,),
+        "EpisodeOfCare": (episodes.follow,),
+        "Observation": (boundary_events.follow,),
+        "Task": (check_ins.follow_task,),
+    }
+)
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
 
 
