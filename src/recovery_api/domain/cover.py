@@ -16,10 +16,15 @@ def is_cover(participant: JsonObject) -> bool:
 
 
 def check_period(starts: int, ends: int, now: int) -> None:
-    """Raise Unprocessable for a time (microseconds, the end exclusive) that is over, ends before it begins or is longer than 7 days."""
-    if not (max(starts, now) < ends and ends - starts <= LONGEST and starts < now + LONGEST):
-        says = "A cover begins within the next 7 days, ends later than it begins and lasts 7 days at most."
+    """Raise Unprocessable for a time (microseconds, the end exclusive) that is over, begins too late or is longer than 7 days."""
+    if not (starts < ends <= starts + LONGEST and starts <= now + LONGEST):
+        says = "A cover begins within the next 7 days and lasts 7 days at most."
         raise Unprocessable(Issue("business-rule", says, PLACE, key="cover-period"))
+
+
+def period(starts: int, ends: int) -> JsonObject:
+    """The Period of a cover."""
+    return {"start": instant(starts), "end": instant(ends)}
 
 
 def participant(who: str, organization: str, starts: int, ends: int) -> JsonObject:
@@ -29,11 +34,11 @@ def participant(who: str, organization: str, starts: int, ends: int) -> JsonObje
         "role": [concept((NUCC, "171M00000X", None), (SCT, "768832004", "Case manager"), text="cover")],
         "member": ref(who),
         "onBehalfOf": ref(organization),
-        "period": {"start": instant(starts), "end": instant(ends)},
+        "period": period(starts, ends),
     }
 
 
-def told(client: str, who: str, owner: str, reason: str, period: JsonObject, now: int) -> JsonObject:
+def told(client: str, who: str, owner: str, reason: str, during: JsonObject, now: int) -> JsonObject:
     """The Task by which the client's case manager learns of the cover."""
     return {
         "resourceType": "Task",
@@ -47,5 +52,5 @@ def told(client: str, who: str, owner: str, reason: str, period: JsonObject, now
         "requester": ref(who),
         "owner": ref(owner),
         "reasonCode": {"text": reason},
-        "restriction": {"period": period},
+        "restriction": {"period": during},
     }

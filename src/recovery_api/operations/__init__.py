@@ -3,27 +3,33 @@ from recovery_api.fhir.capability import operations
 from recovery_api.fhir.errors import Issue, MethodNotAllowed, NotFound
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.operations.break_glass import break_glass
+from recovery_api.operations.cover import cover
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.everything import everything
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
+from recovery_api.operations.handover import handover
 from recovery_api.operations.meta import meta
 from recovery_api.operations.meta_add import meta_add
 from recovery_api.operations.meta_delete import meta_delete
 from recovery_api.operations.preview import preview
+from recovery_api.operations.supervision_worklist import supervision_worklist
 from recovery_api.operations.validate import validate
 from recovery_api.policy.decide import decide_operation
 
 OPERATIONS = registered(
     {
         "break-glass": break_glass,
+        "cover": cover,
         "disclosure-accounting": disclosure_accounting,
         "everything": everything,
         "explain-access": explain_access,
+        "handover": handover,
         "meta": meta,
         "meta-add": meta_add,
         "meta-delete": meta_delete,
         "preview": preview,
+        "supervision-worklist": supervision_worklist,
         "validate": validate,
     },
     operations(),

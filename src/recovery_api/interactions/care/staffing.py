@@ -1,8 +1,10 @@
 """Who answers for whom now: the supervisors of a companion, the case managers and members of a client."""
 from collections.abc import Iterator
 
+from recovery_api.fhir.errors import Forbidden, NotFound
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import found
 from recovery_api.policy.periods import interval, within
@@ -52,3 +54,21 @@ def member(participant: JsonObject) -> str:
 def is_ours(participant: JsonObject) -> bool:
     """Whether a participant is there as a companion or a case manager."""
     return any(has_coding(participant, "role", *code) for code in (COMPANION, CASE_MANAGER))
+
+
+async def answering_for(server: Server, reader: Reader, actor: Actor, role: str) -> str:
+    """The practitioner of a PractitionerRole ("PractitionerRole/id"), where the caller is that practitioner, or has supervision delegated.
+
+    Raises NotFound where there is no such role for the caller, Forbidden for everybody else.
+    """
+    known = await relations_of(reader, role, server.clock())
+    own = [one.holder for one in known if one.kind == "own-role"]
+    delegates = [one.holder for one in known if one.kind == "delegates"]
+    if actor.holder in own:
+        return actor.holder
+    for delegate in delegates:
+        if own and actor.holder in await persons(server, reader, delegate):
+            return own[0]
+    if await reader.read("PractitionerRole", role.partition("/")[2]) is None:
+        raise NotFound
+    raise Forbidden("This is for whose role it is, and for those to whom supervision is delegated.")
