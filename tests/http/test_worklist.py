@@ -7,6 +7,7 @@ import pytest
 from recovery_api.demo.engagement import period
 from recovery_api.domain.codes import CANON
 from recovery_api.fhir.json import JsonObject
+from recovery_api.interactions.care.expiring_consents import tell_all
 from tests.api import Api, Response, serving
 from tests.audit_log import beside
 from tests.callers import APP_ANA, CHEN, KIM, LEO, MAYA, OMAR, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, Caller
@@ -131,4 +132,22 @@ async def test_13_who_no_longer_supervises_has_nothing_of_hers_on_the_list(
         assert [id for id, _ in reasons(await server.as_(RUTH).get(PATH.format("ruth")))] == ["urgent-ana"]
         listed = {id for id, _ in reasons(await server.as_(OMAR).get(PATH.format("omar")))}
         assert {"review-ana", "fresh-cora", "PractitionerRole/maya", "review-ben"} <= listed
+    databases.drop(url)
+
+
+async def test_consents_that_end_within_the_month_are_on_it_once(databases: Databases, migrated_template: str, tmp_path: Path) -> None:
+    story = told()
+    ends = {"soon": story.day(-20), "later": story.day(-40), "over": story.day(1)}
+    for name, end in ends.items():
+        story.consent(f"c-{name}", "eve", story.day(90), end=end, form=False, actors=["Organization/org-harbor"])
+    url = databases.clone(migrated_template)
+    async with serving(url, tmp_path, story.resources) as server:
+        for _ in range(2):
+            await tell_all(server.running.server)
+        answer = await server.as_(RUTH).get(PATH.format("ruth"), include="consents")
+        [(id, why)] = reasons(answer)
+        [task] = answer.matches
+        assert (why, task["focus"], task["owner"]["reference"]) == ("consent-expiring", {"reference": "Consent/c-soon"}, RUTH_)
+        assert (await server.as_(OMAR).get(f"Task/{id}")).status == 404
+        assert (await server.as_(APP_ANA).get(f"Task/{id}")).status == 404
     databases.drop(url)
