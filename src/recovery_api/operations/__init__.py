@@ -5,6 +5,7 @@ from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.operations.break_glass import break_glass
 from recovery_api.operations.cover import cover
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
+from recovery_api.operations.evaluate_measure import evaluate_measure
 from recovery_api.operations.everything import everything
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
@@ -22,6 +23,7 @@ OPERATIONS = registered(
         "break-glass": break_glass,
         "cover": cover,
         "disclosure-accounting": disclosure_accounting,
+        "evaluate-measure": evaluate_measure,
         "everything": everything,
         "explain-access": explain_access,
         "handover": handover,

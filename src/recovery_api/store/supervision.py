@@ -65,3 +65,18 @@ def _named(named: FromClause, task: FromClause, reference: ColumnElement[str]) -
 
 def _text(value: str) -> ColumnElement[str]:
     return literal(value, Text, literal_execute=True)
+
+
+async def supervised(reader: Connected, holder: str, now: int) -> list[tuple[str, str]]:
+    """Whom somebody ("Practitioner/id") supervises at `now`, herself or for whom she stands in: (PractitionerRole, Practitioner)."""
+    statement = reader.statements.fixed("supervised-by", _supervised)
+    rows = await reader.connection.fetch(statement.text, statement.values({"holder": holder, "now": now}))
+    return [(cast("str", row[0]), cast("str", row[1])) for row in rows]
+
+
+def _supervised() -> Select[str, str]:
+    role, own, at = relation.alias("role"), relation.alias("own"), bind("now", BigInteger())
+    now = [one for each in (role, own) for one in (each.c.starts <= at, each.c.ends > at)]
+    joined = [own.c.client == role.c.client, own.c.kind == _text("own-role")]
+    mine = [role.c.holder == bind("holder", Text()), role.c.kind == _text("supervises-role")]
+    return select(role.c.client, own.c.holder).where(*mine, *joined, *now).distinct().order_by(role.c.client)
