@@ -17,7 +17,8 @@ from tests.program import Program, free_port
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
-    "README.md", "docs/tutorial/first-session.md", "docs/how-to/connect-an-ehr-backend.md", "docs/how-to/sign-in.md", "docs/how-to/supervise.md",
+    "README.md", "docs/tutorial/first-session.md", "docs/how-to/connect-an-ehr-backend.md", "docs/how-to/sign-in.md",
+    "docs/how-to/supervise.md",
 )  # fmt: skip
 DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("**/*.md" if folder.name == "docs" else "*.md"))
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

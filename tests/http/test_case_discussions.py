@@ -48,6 +48,17 @@ async def test_without_consent_a_clinician_from_outside_takes_no_part(api: Api) 
     assert (answer.status, answer.places) == (422, {"Communication.recipient[0]"})
 
 
+async def test_who_may_not_read_the_client_learns_nothing_of_their_team(shared: Api) -> None:
+    told: list[bytes] = []
+    for client in ("dan", "absent"):
+        said = message("case-discussion", "Practitioner/maya", "Practitioner/leo", f"Patient/{client}", subject=ref(f"Patient/{client}"))
+        answer = await shared.as_(MAYA).post("Communication", said)
+        assert answer.status == 422
+        assert answer.places == {"Communication.sender", "Communication.recipient[0]", "Communication.recipient[1]"}
+        told.append(answer.body)
+    assert told[0] == told[1]
+
+
 async def test_a_discussion_is_about_a_client(shared: Api) -> None:
     answer = await shared.as_(RUTH).post("Communication", message("case-discussion", "Practitioner/ruth", "Practitioner/maya"))
     assert (answer.status, answer.keys) == (422, {"case-discussion-client"})

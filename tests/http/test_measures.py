@@ -1,4 +1,4 @@
-"""Measures of supervision by $evaluate-measure: what counts, for whom, and what nobody else learns (domain.md 7, scenario 25)."""
+"""Measures of supervision by $evaluate-measure: what counts, for whom, and what nobody else learns (domain.md 7)."""
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -54,7 +54,7 @@ def rates(answer: Response) -> Mapping[str, tuple[int, int, float | None]]:
     return found
 
 
-async def test_25_the_rate_of_notes_signed_in_time_shows_the_miss(measured: Api) -> None:
+async def test_the_rate_of_notes_signed_in_time_shows_the_miss(measured: Api) -> None:
     answer = await measured.as_(RUTH).get(PATH.format("note-timeliness"), subject="PractitionerRole/maya", **PERIOD)
     assert rates(answer) == {"submitted-24h": (2, 3, 0.6667), "signed-48h": (1, 3, 0.3333)}
     assert answer.json["subject"] == {"reference": "PractitionerRole/maya"}

@@ -1,12 +1,15 @@
 """A case discussion is among those who are on the client's care team now, external clinicians with the client's consent (domain.md 1.5)."""
 from recovery_api.domain.codes import local
 from recovery_api.fhir.errors import Issue, Unprocessable
-from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import has_coding, objects_at, references_at
-from recovery_api.interactions.care.staffing import care_teams, is_ours, member, members, persons
+from recovery_api.fhir.search.parse import condition
+from recovery_api.interactions.care.staffing import is_ours, member, members, persons
 from recovery_api.interactions.care.written import Written
+from recovery_api.interactions.make import MOST_FOUND
 from recovery_api.policy.explain import Standing, purpose_of, sight_of
 from recovery_api.store.explaining import Like, judged
+from recovery_api.store.search import SearchQuery
 
 TEAM = "Whoever takes part in a case discussion is on the client's care team now, and from outside with the client's consent."
 
@@ -39,10 +42,12 @@ async def _is_there(written: Written, there: set[str], participant: JsonObject) 
 
 
 async def _participants(written: Written, client: str) -> set[str]:
-    """Who may take part (references): the client, and the members of their care teams now."""
+    """Who may take part (references): the client, and the members now of those of their care teams that the writer may read."""
     server, now = written.server, written.server.clock()
-    there = {f"Patient/{client}"}
-    for team in await care_teams(server, written.writer, client):
+    where = condition("CareTeam", [("patient", f"Patient/{client}"), ("status", "active")], server.search)
+    teams = [load(one.body or b"") for one in (await written.writer.search(SearchQuery(("CareTeam",), where, count=MOST_FOUND))).records]
+    there = {f"Patient/{client}"} if teams else set[str]()
+    for team in teams:
         for _, participant in members(server, team, now):
             if is_ours(participant) or await _consented(written, client, participant):
                 there.add(member(participant))
