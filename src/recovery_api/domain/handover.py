@@ -4,16 +4,14 @@ from html import escape
 
 from recovery_api.domain.codes import LOINC, concept, local, ref
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.paths import references_at
+from recovery_api.fhir.paths import has_coding, references_at
 
 XHTML = "http://www.w3.org/1999/xhtml"
 
 
 def is_from(participant: JsonObject, who: str, kind: tuple[str, str]) -> bool:
     """Whether a participant of a care team is the person, in a role of this code."""
-    system, code = kind
-    codings = [each for role in participant.get("role", ()) for each in role.get("coding", ())]
-    return who in references_at(participant, "member") and any((each.get("system"), each.get("code")) == (system, code) for each in codings)
+    return who in references_at(participant, "member") and has_coding(participant, "role", *kind)
 
 
 def handed_over(team: JsonObject, places: Sequence[int], to: str, period: JsonObject) -> JsonObject:

@@ -26,6 +26,7 @@ from recovery_api.policy.project import CASE_MANAGER, COMPANION
 from recovery_api.store.records import NEVER
 from recovery_api.store.writer import Writer
 
+KINDS = (COMPANION, CASE_MANAGER)
 TO = "Whoever takes over has an active PractitionerRole of the same kind in the same organization, and is not on the care team for it yet."
 FROM = "Whoever hands over is on the client's care team now, as a companion or a case manager; where several are, 'from' says who."
 
@@ -92,21 +93,19 @@ def _period(server: Server, given: Given, now: int) -> JsonObject:
 
 
 async def _made(server: Server, writer: Writer, given: Given, teams: list[JsonObject]) -> Change:
-    roles = await _roles(server, writer, given)
-    giver = next(iter(await _people(server, writer, given.one("from"))), None) if given.one("from") else None
+    """Who hands over to whom. Raises Unprocessable where it is not clear from whom, or whoever takes over does not fit."""
     there = [one for team in teams for _, one in members(server, team, server.clock())]
-    kinds = [kind for kind in (COMPANION, CASE_MANAGER) if giver is None or any(handovers.is_from(one, giver, kind) for one in there)]
-    if given.one("from") and (giver is None or not kinds):
+    givers = await _people(server, writer, given.one("from")) if given.one("from") else [member(one) for one in there]
+    holders = {kind: [one for one in there if member(one) in givers and has_coding(one, "role", *kind)] for kind in KINDS}
+    if not any(holders.values()):
         raise Unprocessable(Issue("business-rule", FROM, PLACE, key="handover-from"))
-    for kind in kinds:
-        holders = [one for one in there if has_coding(one, "role", *kind) and giver in {None, member(one)}]
-        for role in roles if holders else ():
-            taker = next(references_at(role, "practitioner"), "")
-            organization = next(references_at(role, "organization"), "")
-            fits = has_coding(role, "code", *kind) and any(organization in references_at(one, "onBehalfOf") for one in holders)
+    for role in await _roles(server, writer, given):
+        taker, organization = (next(references_at(role, name), "") for name in ("practitioner", "organization"))
+        for kind, those in holders.items():
+            fits = has_coding(role, "code", *kind) and any(organization in references_at(one, "onBehalfOf") for one in those)
             if not fits or any(handovers.is_from(one, taker, kind) for one in there):
                 continue
-            people = {member(one) for one in holders}
+            people = {member(one) for one in those}
             if len(people) > 1:
                 raise Unprocessable(Issue("business-rule", FROM, PLACE, key="handover-from"))
             return Change(people.pop(), taker, kind, organization)
