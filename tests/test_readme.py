@@ -25,6 +25,7 @@ PAGES = (
     "docs/tutorial/operator.md",
     "docs/how-to/connect-an-ehr-backend.md",
     "docs/how-to/sign-in.md",
+    "docs/how-to/supervise.md",
 )
 DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("**/*.md" if folder.name == "docs" else "*.md"))
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

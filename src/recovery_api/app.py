@@ -162,6 +162,8 @@ async def running(
         emergency_access_ttl=settings.emergency_access_ttl,
         escalating=Escalating(settings.on_call or "", settings.holidays, grants.system),
         note_review_hours=settings.note_review_hours,
+        supervision_cadence_days=settings.supervision_cadence_days,
+        consent_expiry_days=settings.consent_expiry_days,
         published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,
     )

@@ -59,6 +59,8 @@ class Settings:
     holidays: frozenset[date]
     note_review_hours: int
     companion_grace_days: int
+    supervision_cadence_days: int
+    consent_expiry_days: int
 
     @property
     def fhir_base(self) -> str:
@@ -291,5 +293,13 @@ SETTINGS = (
     Setting(
         "COMPANION_GRACE_DAYS", "7", _whole(365, "days"), "Days after the end of a companion's time with a client in which she finishes "
         "her own notes.",
+    ),
+    Setting(
+        "SUPERVISION_CADENCE_DAYS", "14", _whole(365, "days"), "Days from one supervision check-in to the next, where a companion's "
+        "PractitionerRole says nothing else.",
+    ),
+    Setting(
+        "CONSENT_EXPIRY_DAYS", "30", _whole(365, "days"), "Days before the end of a Consent in which the client's case manager is told "
+        "of it.",
     ),
 )  # fmt: skip

@@ -53,7 +53,7 @@ def _bound() -> list[JsonObject]:
 
 def test_every_file_among_the_definitions_is_used() -> None:
     known = {definition()["id"]} | {one["id"] for one in (*operations(), *shipped(), *_bound())}
-    known |= {one["id"] for type in ("PlanDefinition", "Questionnaire") for one in of_type(type)}
+    known |= {one["id"] for type in ("Measure", "PlanDefinition", "Questionnaire") for one in of_type(type)}
     sources = "".join(path.read_text() for folder in ("src", "scripts") for path in (ROOT / folder).rglob("*.py"))
     for path in (each for each in DEFINITIONS.rglob("*") if each.suffix in {".json", ".toml"}):
         named = path.name in sources or f'"{path.stem}"' in sources

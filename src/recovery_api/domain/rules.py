@@ -5,11 +5,13 @@ from types import MappingProxyType
 from recovery_api.domain import escalations
 from recovery_api.domain.care_plans import CARE_PLAN
 from recovery_api.domain.consents import CONSENT, check_complete
+from recovery_api.domain.episodes import check_care_team, check_episode
 from recovery_api.domain.escalation_rules import is_rule, rule_of
 from recovery_api.domain.goals import GOAL
 from recovery_api.domain.instruments import RESPONSE, check_response
 from recovery_api.domain.notes import check_document
 from recovery_api.domain.sessions import check_session
+from recovery_api.domain.supervision import check_cadence, check_task
 from recovery_api.fhir.json import JsonObject
 
 
@@ -47,16 +49,25 @@ def _questionnaire_response(before: JsonObject | None, after: JsonObject) -> Non
 def _task(before: JsonObject | None, after: JsonObject) -> None:
     if escalations.is_escalation(before) or escalations.is_escalation(after):
         escalations.check(before, after)
+    else:
+        check_task(before, after)
+
+
+def _practitioner_role(_: JsonObject | None, after: JsonObject) -> None:
+    check_cadence(after)
 
 
 RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingProxyType(
     {
         "CarePlan": _care_plan,
+        "CareTeam": check_care_team,
         "Consent": _consent,
         "DocumentReference": check_document,
         "Encounter": check_session,
+        "EpisodeOfCare": check_episode,
         "Goal": _goal,
         "PlanDefinition": _plan_definition,
+        "PractitionerRole": _practitioner_role,
         "QuestionnaireResponse": _questionnaire_response,
         "Task": _task,
     }

@@ -15,6 +15,11 @@ def collection_entry(full_url: str, body: bytes) -> bytes:
     return b'{"fullUrl":"%s","resource":%s}' % (full_url.encode(), body)
 
 
+def reasoned_entry(full_url: str, body: bytes, reason: JsonObject) -> bytes:
+    """A searchset entry of a match; the extension `reason` says why it is there."""
+    return b'{"fullUrl":"%s","resource":%s,"search":{"extension":[%s],"mode":"match"}}' % (full_url.encode(), body, dump(reason))
+
+
 def outcome_entry(body: bytes) -> bytes:
     """A searchset entry that says something about the search itself."""
     return b'{"resource":%s,"search":{"mode":"outcome"}}' % body

@@ -119,6 +119,10 @@ class Server:
     escalating: Escalating
     note_review_hours: int
     """Hours in which a submitted note is to be read over."""
+    supervision_cadence_days: int
+    """Days from one check-in to the next, where nothing else is said."""
+    consent_expiry_days: int
+    """Days before the end of a Consent in which somebody is told of it."""
     published: Mapping[str, bytes] = field(repr=False)
     """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)

@@ -5,12 +5,15 @@ from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.operations.break_glass import break_glass
 from recovery_api.operations.check_in import check_in
 from recovery_api.operations.cosign import cosign
+from recovery_api.operations.cover import cover
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.evaluate_escalation import evaluate_escalation
+from recovery_api.operations.evaluate_measure import evaluate_measure
 from recovery_api.operations.everything import everything
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
 from recovery_api.operations.goal_progress import goal_progress
+from recovery_api.operations.handover import handover
 from recovery_api.operations.language_check import language_check
 from recovery_api.operations.lastn import lastn
 from recovery_api.operations.match_companion import match_companion
@@ -24,6 +27,7 @@ from recovery_api.operations.safety_plan import safety_plan
 from recovery_api.operations.session_summary import session_summary
 from recovery_api.operations.set_pace import set_pace
 from recovery_api.operations.submit import submit
+from recovery_api.operations.supervision_worklist import supervision_worklist
 from recovery_api.operations.trigger_timeline import trigger_timeline
 from recovery_api.operations.validate import validate
 from recovery_api.policy.decide import decide_operation
@@ -33,11 +37,14 @@ OPERATIONS = registered(
         "break-glass": break_glass,
         "check-in": check_in,
         "cosign": cosign,
+        "cover": cover,
         "disclosure-accounting": disclosure_accounting,
         "evaluate-escalation": evaluate_escalation,
+        "evaluate-measure": evaluate_measure,
         "everything": everything,
         "explain-access": explain_access,
         "goal-progress": goal_progress,
+        "handover": handover,
         "language-check": language_check,
         "lastn": lastn,
         "match-companion": match_companion,
@@ -51,6 +58,7 @@ OPERATIONS = registered(
         "session-summary": session_summary,
         "set-pace": set_pace,
         "submit": submit,
+        "supervision-worklist": supervision_worklist,
         "trigger-timeline": trigger_timeline,
         "validate": validate,
     },

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from recovery_api.interactions.care import boundary_events, care_teams, case_discussions, episodes, supervision_check_ins
 from recovery_api.interactions.care.appointments import plan_session
 from recovery_api.interactions.care.assignments import respect_wishes
 from recovery_api.interactions.care.check_ins import watch
@@ -27,12 +28,14 @@ Step: TypeAlias = Callable[[Written], Awaitable[None]]
 PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
         "Binary": (text_of_own_draft,),
-        "CareTeam": (respect_wishes,),
+        "CareTeam": (respect_wishes, care_teams.prepare),
+        "Communication": (case_discussions.prepare,),
         "DocumentReference": (not_while_read,),
         "Encounter": (keep_times,),
+        "EpisodeOfCare": (episodes.prepare,),
         "Goal": (keep_the_pace,),
         "Observation": (be_past,),
-        "Task": (complete_task, reviewed_by_its_operations),
+        "Task": (complete_task, reviewed_by_its_operations, supervision_check_ins.prepare_task),
     }
 )
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
@@ -40,11 +43,13 @@ FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
         "Appointment": (plan_session,),
         "Binary": (keep_fingerprint,),
+        "Communication": (supervision_check_ins.follow_communication,),
         "DocumentReference": (replaces_what_was_signed,),
         "Encounter": (be_alone, be_complete, watch),
-        "Observation": (follow_observation,),
+        "EpisodeOfCare": (episodes.follow,),
+        "Observation": (follow_observation, boundary_events.follow),
         "QuestionnaireResponse": (score_response, follow_observation),
-        "Task": (close_task,),
+        "Task": (close_task, supervision_check_ins.follow_task),
     }
 )
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
