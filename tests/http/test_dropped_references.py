@@ -211,6 +211,7 @@ async def test_hidden_and_absent_targets_answer_alike_by_as_many_statements(
                 assert len(asked) == len(asked_there), path
 
 
+@pytest.mark.timeout(900)  # every caller reads all there is: a statement of its own for each role and type
 async def test_what_is_told_of_a_record_at_once_is_what_the_rules_of_its_targets_say(
     databases: Databases, migrated_template: str, folder: Path
 ) -> None:

@@ -142,6 +142,7 @@ def _listed(links: ColumnElement[str], dialect: Dialect) -> Any:
     if dialect == "postgresql":
         return func.unnest(func.string_to_array(links, space)).table_valued(column("value", Text)).render_derived(name="link")
     is_one = position(links, space) == literal_column("0", Integer)
-    each = func.json_each(text('["') + func.replace(links, space, text('","')) + text('"]')).table_valued(column("value", Text))
+    array = text('["') + func.replace(links, space, text('","')) + text('"]')
+    each = func.json_each(array).table_valued(column("value", Text), name="links")
     one, several = select(links.label("value")).where(is_one), select(each.c.value).where(~is_one).correlate_except(each)
     return union_all(one.correlate_except(), several).subquery("link")

@@ -12,13 +12,13 @@ from itertools import chain, product
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
-from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, false, literal, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, FromClause, Integer, and_, false, literal_column, or_, select, union_all
 
 from recovery_api.fhir.search.expression import And, ClientOf, Expression, Not, Or, Own, Party, PartyIn, Via
 from recovery_api.store.existing import existing
 from recovery_api.store.position import position
 from recovery_api.store.related import looks_further, naming, of_version
-from recovery_api.store.statement import Dialect, one_of
+from recovery_api.store.statement import Dialect, one_of, text
 from recovery_api.store.tables import party, resource
 from recovery_api.store.visibility import Visibility
 
@@ -120,7 +120,7 @@ class _Sight:
         type_ = self._table.c.type
         if self._compiler.dialect == "postgresql" or len(types) == 1:
             return one_of(type_, types)
-        return position(_text(f" {' '.join(types)} "), _text(" ") + type_ + _text(" ")) > literal_column("0", Integer)
+        return position(text(f" {' '.join(types)} "), text(" ") + type_ + text(" ")) > literal_column("0", Integer)
 
 
 def _choice(visibility: Visibility, types: Iterable[str]) -> Choice:
@@ -175,7 +175,3 @@ def is_of_client(expression: Expression) -> bool:
             return bool(parts) and all(map(is_of_client, parts))
         case _:
             return isinstance(expression, ClientOf)
-
-
-def _text(value: str) -> ColumnElement[str]:
-    return literal(value, Text, literal_execute=True)
