@@ -62,7 +62,7 @@ async def transaction(
             if isinstance(step.request.body, dict):
                 with _at(step.index):
                     await relink(_writing(server, step.request, writer, known), step.request.body, targets)
-        for step in sorted(steps, key=lambda step: ORDER.get(step.request.interaction, READ_LAST)):
+        for step in sorted(steps, key=_turn):
             if step.request.interaction != "create":
                 await store_waiting(server, request.actor, writer, known)
             with _at(step.index):
@@ -107,6 +107,11 @@ async def _resolve(server: Server, step: Step, writer: Writer, known: Transactio
     if current is not None:
         body = {"id": current.id, **request.body} if isinstance(request.body, dict) and request.interaction == "update" else request.body
         step.request = replace(request, id=current.id, query=(), body=body)
+
+
+def _turn(step: Step) -> tuple[int, bool]:
+    """When it is an entry's turn: a Task after what it is about."""
+    return ORDER.get(step.request.interaction, READ_LAST), step.request.type == "Task"
 
 
 def _creates(step: Step) -> bool:

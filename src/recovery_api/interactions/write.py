@@ -40,7 +40,7 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     _check(writing, None, resource, resource)
     localize(resource, writing.server.base)
     said = stated(resource, id, 1, writing.writer.stamp)
-    written = Written(writing.server, writing.request.actor, writing.writer, None, said)
+    written = Written(writing.server, writing.request.actor, writing.writer, None, said, writing.transaction.created)
     await care.prepare(written)
     about = facets(said, writing.server.matrix, writing.server.zone)
     await _check_references(writing, resource, about.client, None)
@@ -76,7 +76,7 @@ async def store_waiting(server: Server, actor: Actor, writer: Writer, transactio
         await bulk.create(writer, items, "POST")
         transaction.bodies |= {(item.type, item.id): item.body for item in items}
         for node in nodes:
-            await care.follow(Written(server, actor, writer, None, node.resource))
+            await care.follow(Written(server, actor, writer, None, node.resource, transaction.created))
 
 
 async def replace(writing: Writing, current: Record, revise: Callable[[JsonObject], JsonObject], method: str = "PUT") -> FhirResult:
@@ -103,7 +103,7 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
     localize(resource, writing.server.base)
     version = current.version + 1
     said = stated(resource, current.id, version, writing.writer.stamp)
-    written = Written(writing.server, writing.request.actor, writing.writer, before, said)
+    written = Written(writing.server, writing.request.actor, writing.writer, before, said, writing.transaction.created)
     await care.prepare(written)
     about = facets(said, writing.server.matrix, writing.server.zone)
     _check_client(about, current)

@@ -92,10 +92,10 @@ def _own_referral(change: Change) -> bool:
         return False
     if change.before is None or change.after is None:
         return True
-    withdrawn = {"Task": "cancelled", "ServiceRequest": "revoked"}[change.after["resourceType"]]
+    withdrawn = {"Task": {"cancelled", "entered-in-error"}, "ServiceRequest": {"revoked", "entered-in-error"}}[change.after["resourceType"]]
     moved = change.before.get("status") != change.after.get("status")
     return _only(change, "status", "statusReason", "note", "input", "lastModified") and (
-        not moved or change.after.get("status") == withdrawn
+        not moved or change.after.get("status") in withdrawn
     )
 
 

@@ -6,13 +6,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from recovery_api.interactions.care import referrals
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
 
-PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "ServiceRequest": (referrals.prepare_order,),
+        "Task": (referrals.prepare,),
+    }
+)
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
-FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType({})
+FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "Encounter": (referrals.begin_episode,),
+        "Task": (referrals.follow,),
+    }
+)
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
 
 
