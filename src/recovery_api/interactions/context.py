@@ -90,6 +90,8 @@ class FhirResult(NamedTuple):
     """Its audit record is written already, in its own transaction."""
     noticed: bool = False
     """The redisclosure notice goes with it."""
+    urgent: bool = False
+    """What it says about itself is told whatever the caller prefers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

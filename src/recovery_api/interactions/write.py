@@ -3,10 +3,12 @@ from collections.abc import Callable, Sequence
 
 from recovery_api.domain import rules
 from recovery_api.domain.consents import is_revoked, revocation, with_revocation
+from recovery_api.domain.danger import NO_EMERGENCY_CHANNEL, is_alarming
 from recovery_api.fhir.errors import BadRequest, FhirError, Forbidden, Issue, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.labels import raised
+from recovery_api.fhir.outcome import outcome
 from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.references import Kind, parse_reference, references
 from recovery_api.identity.actor import Actor
@@ -32,6 +34,11 @@ SAVED: JsonObject = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "information", "code": "informational", "diagnostics": "The resource was stored."}],
 }
+ALARMING: JsonObject = SAVED | {"issue": [*outcome([NO_EMERGENCY_CHANNEL])["issue"], *SAVED["issue"]]}
+"""What somebody outside is told who sends a sign of danger."""
+
+
+OUTSIDE = EXTERNAL_ROLES | {"client"}
 
 
 async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
@@ -52,9 +59,9 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
         item = _item(writing.server, node)
         await writing.writer.create(item.type, item.id, item.body, item.facets, item.rows)
         await care.follow(written)
-        return _saved(writing, 201, Saved(item.type, id, 1, about.client), item.body)
+        return _saved(writing, 201, Saved(item.type, id, 1, about.client), item.body, resource)
     writing.transaction.waiting.append(node)
-    return _saved(writing, 201, Saved(said["resourceType"], id, 1, about.client), b"")
+    return _saved(writing, 201, Saved(said["resourceType"], id, 1, about.client), b"", resource)
 
 
 def _item(server: Server, node: Labelled) -> Item:
@@ -118,7 +125,7 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
         await make(writing.server, writing.writer, revocation(target, who, instant(writing.writer.stamp)))
     await care.follow(written)
     shown = copied(writing.server, writing.request.actor, current._replace(body=body)) if copy.cut else None
-    return _saved(writing, 200, Saved(current.type, current.id, version, about.client), dump(shown.seen) if shown else body)
+    return _saved(writing, 200, Saved(current.type, current.id, version, about.client), dump(shown.seen) if shown else body, sent)
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
@@ -238,7 +245,9 @@ def found_already(writing: Writing, there: Record) -> FhirResult:
     return FhirResult(200, body if readable else None, there.version, there.last_updated, place, SAVED, (there,))
 
 
-def _saved(writing: Writing, status: int, saved: Saved, body: bytes) -> FhirResult:
+def _saved(writing: Writing, status: int, saved: Saved, body: bytes, sent: JsonObject) -> FhirResult:
     readable = writing.access.rows != "none"
     location = f"{saved.type}/{saved.id}/_history/{saved.version}"
-    return FhirResult(status, body if readable else None, saved.version, writing.writer.stamp, location, SAVED, [saved])
+    urgent = writing.request.actor.role in OUTSIDE and is_alarming(sent)
+    said = ALARMING if urgent else SAVED
+    return FhirResult(status, body if readable else None, saved.version, writing.writer.stamp, location, said, [saved], urgent=urgent)

@@ -122,7 +122,7 @@ RULES: Mapping[str, Expression] = MappingProxyType(
                 either(
                     managed_client,
                     both(no_client, mine("owner", "requester")),
-                    both(kind("referral"), Party(("owner",), ORGANIZATION)),
+                    both(either(kind("referral"), referred_client), Party(("owner",), ORGANIZATION)),
                 ),
             ),
             both(either(kind("supervision"), kind("boundary-event")), either(mine("owner", "requester"), supervised_staff)),

@@ -1,5 +1,5 @@
 """Referrals, where they need the store (domain.md 5): the order moves with its Task, and an accepted client becomes ours."""
-from recovery_api.domain import referrals
+from recovery_api.domain import danger, referrals
 from recovery_api.domain.codes import concept, local, ref
 from recovery_api.domain.referrals import CLINIC, INTAKE, OPEN, REQUESTER
 from recovery_api.domain.sessions import SESSION_TYPE
@@ -34,13 +34,19 @@ async def prepare(written: Written) -> None:
     after.pop("businessStatus", None)
     if stated is not None:
         after["businessStatus"] = stated
-    after["lastModified"] = instant(written.writer.stamp)
+    after["lastModified"] = instant(written.server.clock())
+    if written.actor.role in EXTERNAL_ROLES and await _is_alarming(written):
+        after["priority"] = "stat"
 
 
 async def follow(written: Written) -> None:
     """What follows from a referral's move: its order moves too, and who is accepted becomes our own client."""
     task = written.after
-    if not referrals.is_referral(task) or (written.before or {}).get("status") == task["status"]:
+    if not referrals.is_referral(task):
+        return
+    if written.actor.role in EXTERNAL_ROLES and written.became("priority", "stat"):
+        await make(written.server, written.writer, danger.escalation(task, written.server.clock()))
+    if (written.before or {}).get("status") == task["status"]:
         return
     move, order = referrals.MOVES[(written.before or {}).get("status"), task["status"]], referrals.order_of(task)
     if order is not None:
@@ -100,6 +106,19 @@ async def _check_order(written: Written) -> None:
         raise Conflict(Issue("business-rule", says, "Task.focus", key="referral-once"))
 
 
+async def _is_alarming(written: Written) -> bool:
+    """Whether a referral, its order, what it brings along or what is sent with it says that its client is in danger."""
+    task, client = written.after, referrals.client_of(written.after)
+    beside = [one for one in written.beside.values() if client in {*references_at(one, "subject"), *references_at(one, "for")}]
+    if any(map(danger.is_alarming, [task, *beside])):
+        return True
+    for named in [*references_at(task, "focus"), *references_at(task, "input.valueReference"), *references_at(task, "reasonReference")]:
+        there = await written.there(named)
+        if there is not None and danger.is_alarming(there):
+            return True
+    return False
+
+
 def _one_task(order: str) -> str:
     """The claim of the one open Task of an order."""
     return f"referral:{order}"
@@ -128,7 +147,7 @@ async def _move(written: Written, reference: str, status: str) -> None:
 
 async def _accept(written: Written) -> None:
     """Make the client ours: a Patient of our own, the CareTeam of who accepts, and a planned EpisodeOfCare."""
-    task, actor, now = written.after, written.actor, instant(written.writer.stamp)
+    task, actor, now = written.after, written.actor, instant(written.server.clock())
     client = referrals.client_of(task)
     if client is None or actor.organization is None:
         says = "A referral is accepted for somebody, by an organization."
