@@ -7,6 +7,7 @@ from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.everything import everything
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
+from recovery_api.operations.match import match
 from recovery_api.operations.meta import meta
 from recovery_api.operations.meta_add import meta_add
 from recovery_api.operations.meta_delete import meta_delete
@@ -20,6 +21,7 @@ OPERATIONS = registered(
         "disclosure-accounting": disclosure_accounting,
         "everything": everything,
         "explain-access": explain_access,
+        "match": match,
         "meta": meta,
         "meta-add": meta_add,
         "meta-delete": meta_delete,

@@ -6,6 +6,7 @@ from typing import Final
 
 from recovery_api.fhir.errors import FhirError
 from recovery_api.interactions.audit_events import project
+from recovery_api.interactions.care.identity import screen
 from recovery_api.interactions.context import Server
 
 PAUSE: Final = 60.0
@@ -16,7 +17,10 @@ log = logging.getLogger(__name__)
 
 async def work(server: Server) -> None:
     """All background work, a round each minute, until it is cancelled."""
-    await again(lambda: project(server), "The audit records can't be made AuditEvents now.")
+    await asyncio.gather(
+        again(lambda: project(server), "The audit records can't be made AuditEvents now."),
+        again(lambda: screen(server), "Referrals can't be matched now."),
+    )
 
 
 async def keep_anchored(server: Server) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from recovery_api.interactions.care import referrals
+from recovery_api.interactions.care import identity, referrals
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
@@ -14,14 +14,14 @@ Step: TypeAlias = Callable[[Written], Awaitable[None]]
 PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
         "ServiceRequest": (referrals.prepare_order,),
-        "Task": (referrals.prepare,),
+        "Task": (referrals.prepare, identity.prepare),
     }
 )
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
 FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
         "Encounter": (referrals.begin_episode,),
-        "Task": (referrals.follow,),
+        "Task": (referrals.follow, identity.follow),
     }
 )
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""

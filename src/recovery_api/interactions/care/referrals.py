@@ -8,6 +8,7 @@ from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.identity.actor import Actor
+from recovery_api.interactions.care.identity import link, recognized
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.make import change, found, make
 from recovery_api.policy.matrix import EXTERNAL_ROLES
@@ -152,7 +153,7 @@ async def _accept(written: Written) -> None:
     if client is None or actor.organization is None:
         says = "A referral is accepted for somebody, by an organization."
         raise Unprocessable(Issue("business-rule", says, "Task.for", key="referral-client"))
-    person, ours, manager = await _our_person(written, client), ref(actor.organization), ref(actor.holder)
+    person, ours, manager = await _our_person(written, client, actor.organization), ref(actor.organization), ref(actor.holder)
     role = concept((*CASE_MANAGER, "Case Manager/Care Coordinator"))
     member = {"role": [role], "member": manager, "onBehalfOf": ours, "period": {"start": now}}
     team = await make(
@@ -182,15 +183,21 @@ async def _accept(written: Written) -> None:
     await make(written.server, written.writer, episode)
 
 
-async def _our_person(written: Written, client: str) -> str:
-    """Our own Patient of whom a clinic has sent a copy: the one that is linked to it already, else a new one."""
+async def _our_person(written: Written, client: str, organization: str) -> str:
+    """Our own Patient of whom a clinic has sent a copy: who is linked to it already, who certainly is the same, else a new one."""
     server, writer = written.server, written.writer
     if await found(server, writer, "CareTeam", ("subject", client), most=1):
         return client
     linked = await found(server, writer, "Patient", ("link", client), most=1)
     if linked:
         return f"Patient/{linked[0]['id']}"
-    copy = await written.there(client) or {}
+    copy = await written.there(client)
+    if copy is None:
+        raise Unprocessable(Issue("business-rule", "Nobody is there to be accepted.", "Task.for", key="referral-client"))
+    known = await recognized(server, writer, written.after, copy, organization)
+    if known is not None:
+        await link(server, writer, known, client)
+        return known
     person: JsonObject = {"resourceType": "Patient", "active": True, "link": [{"other": ref(client), "type": "seealso"}]}
     made = await make(server, writer, person | {name: copy[name] for name in KEPT_OF_PERSON if name in copy})
     return f"Patient/{made['id']}"
