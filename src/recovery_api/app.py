@@ -10,6 +10,7 @@ from functools import partial
 import uuid_utils
 from fastapi import FastAPI
 
+from recovery_api.domain.minors import Ages
 from recovery_api.fhir import capability
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.errors import FhirError
@@ -157,6 +158,7 @@ async def running(
         zone=settings.time_zone,
         notice=Notice(settings.notice_file or wording()),
         emergency_access_ttl=settings.emergency_access_ttl,
+        ages=Ages(settings.age_of_majority, settings.minor_consent_age),
         published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,
     )

@@ -52,6 +52,8 @@ class Settings:
     notice_file: str | None
     """The wording of the redisclosure notice; None: the one that is built in."""
     emergency_access_ttl: int
+    age_of_majority: int
+    minor_consent_age: int
 
     @property
     def fhir_base(self) -> str:
@@ -190,6 +192,12 @@ def _seconds(most: int) -> Callable[[str], int]:
     return read
 
 
+def _years(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", text):
+        raise ValueError("must be a whole number of years, below 100")
+    return int(text)
+
+
 def _issuers(text: str) -> tuple[TrustedIssuer, ...]:
     try:
         entries = json.loads(text)
@@ -259,4 +267,9 @@ SETTINGS = (
         "the regulation's long statement.",
     ),
     Setting("EMERGENCY_ACCESS_TTL", "3600", _seconds(3_600), "Seconds that an emergency (break-glass) access lasts, never more than 3600."),
+    Setting("AGE_OF_MAJORITY", "18", _years, "From which age a client is no minor, by the law of the agency's state."),
+    Setting(
+        "MINOR_CONSENT_AGE", "18", _years, "From which age a minor signs a Consent alone (42 CFR 2.14), by the law of the agency's state; "
+        "below it a parent or guardian signs too.",
+    ),
 )  # fmt: skip

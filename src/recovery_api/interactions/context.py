@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from recovery_api.domain.minors import Ages
 from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.search.extract import Extractor
@@ -115,6 +116,8 @@ class Server:
     notice: Notice
     emergency_access_ttl: int
     """Seconds that an emergency access lasts."""
+    ages: Ages
+    """From which age clients sign alone."""
     published: Mapping[str, bytes] = field(repr=False)
     """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from recovery_api.domain.codes import CANON
+from recovery_api.domain.requests import SYSTEM, TERMS
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.identity.actor import Actor
@@ -99,6 +100,14 @@ def _own_referral(change: Change) -> bool:
     )
 
 
+def _own_request(change: Change) -> bool:
+    codes = [next((code for code in TERMS if has_coding(one, "code", SYSTEM, code)), None) for one in change.versions]
+    if not all(codes) or not _names(change, "requester"):
+        return False
+    withdrawn = change.after is not None and change.after.get("status") == "cancelled"
+    return change.before is None or (withdrawn and _only(change, "status", "statusReason", "note", "lastModified"))
+
+
 def _referral_content(change: Change) -> bool:
     return change.after is None or "link" not in change.after
 
@@ -154,6 +163,9 @@ RULES: Mapping[str, WriteRule] = MappingProxyType(
         "own-task": WriteRule("A check-in is written by the case manager who holds it.", _own_task),
         "own-referral": WriteRule(
             "A referral is written by the organization that requests it, which may then withdraw it or add notes and input.", _own_referral
+        ),
+        "own-request": WriteRule(
+            "A client asks, as the Task's requester, to amend or to restrict their record, and may withdraw what they asked.", _own_request
         ),
         "referral-content": WriteRule("What comes with a referral is linked to no other Patient.", _referral_content),
         "proposed-goal": WriteRule("A goal is proposed here, and only its progress is updated.", _proposed_goal),

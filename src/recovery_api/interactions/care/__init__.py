@@ -6,15 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from recovery_api.interactions.care import identity, referrals
+from recovery_api.interactions.care import consents, identity, referrals, requests
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
 
 PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
+        "Consent": (consents.prepare,),
         "ServiceRequest": (referrals.prepare_order,),
-        "Task": (referrals.prepare, identity.prepare),
+        "Task": (referrals.prepare, identity.prepare, requests.prepare),
     }
 )
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""

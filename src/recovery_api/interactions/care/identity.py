@@ -2,7 +2,6 @@
 
 When a referral comes in it is matched in a round of its own (`screen`), so that its answer takes the same whoever it speaks of.
 """
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,10 +15,10 @@ from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import at, has_coding, references_at
 from recovery_api.fhir.search.parse import condition
+from recovery_api.interactions.care.teams import case_manager
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import change, found, make
-from recovery_api.policy.project import CASE_MANAGER
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Record
 from recovery_api.store.search import SearchQuery
@@ -122,8 +121,7 @@ async def _ask(server: Server, writer: Writer, referral: JsonObject, copy: JsonO
         return
     now, person = server.clock(), candidate.record.reference
     opened = datetime.fromtimestamp(now // SECOND, server.zone)
-    teams = await found(server, writer, "CareTeam", ("subject", person), ("status", "active"))
-    owner = next((manager for team in teams for manager in _managers(team)), None)
+    owner = await case_manager(server, writer, person)
     task: JsonObject = {
         "resourceType": "Task",
         "status": "requested",
@@ -141,12 +139,6 @@ async def _ask(server: Server, writer: Writer, referral: JsonObject, copy: JsonO
         ],
     }
     await make(server, writer, task)
-
-
-def _managers(team: JsonObject) -> Iterator[str]:
-    for participant in team.get("participant", ()):
-        if has_coding(participant, "role", *CASE_MANAGER):
-            yield from references_at(participant, "member")
 
 
 def _answers(task: JsonObject) -> list[str]:
