@@ -169,7 +169,7 @@ async def test_a_minor_signs_and_below_an_age_a_parent_too(family: Api, client: 
 
 async def test_the_day_of_the_signature_decides_who_had_to_sign(family: Api) -> None:
     ruth = family.as_(RUTH)
-    for day, code in (("2026-11-11", 201), ("2026-11-10", 422), ("2026-11-11T02:00:00Z", 201)):
+    for day, code in (("2026-11-11", 201), ("2026-11-10", 422), ("2026-11-11T02:00:00Z", 201), ("2026-11", 422), ("2026", 422)):
         assert (await ruth.post("Consent", await consent(family, "jana", "jana", dateTime=day))).status == code, day
 
 

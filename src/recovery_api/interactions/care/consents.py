@@ -1,10 +1,11 @@
 """Consents, where they need the store: who signs for a minor."""
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from recovery_api.domain import minors
 from recovery_api.fhir.errors import Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import references_at
+from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.care.written import Written
 
 SECOND = 1_000_000
@@ -31,8 +32,6 @@ async def _signers(written: Written) -> dict[str, JsonObject]:
 
 def _signed_on(written: Written) -> date:
     """The day of the Consent, else today, in the agency's zone."""
-    said: str = written.after.get("dateTime", "")
-    if len(said) == len("2026-11-10"):
-        return date.fromisoformat(said)
-    moment = datetime.fromisoformat(said) if "T" in said else datetime.fromtimestamp(written.server.clock() // SECOND, UTC)
-    return moment.astimezone(written.server.zone).date()
+    said, zone = written.after.get("dateTime"), written.server.zone
+    stamp = implicit_range(said, zone).low if said else written.server.clock()
+    return datetime.fromtimestamp(stamp // SECOND, zone).date()

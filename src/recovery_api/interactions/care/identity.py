@@ -61,7 +61,7 @@ async def recognized(server: Server, writer: Writer, referral: JsonObject, copy:
     if [one.match.grade for one in likely].count("certain") == 1 and likely[0].match.grade == "certain":
         return likely[0].record.reference
     for one in likely:
-        await _ask(server, writer, referral, copy, one)
+        await _ask(server, writer, referral, copy, one, organization)
     return None
 
 
@@ -115,8 +115,10 @@ def _screened(task: JsonObject) -> str:
     return f"screened:Task/{task['id']}"
 
 
-async def _ask(server: Server, writer: Writer, referral: JsonObject, copy: JsonObject, candidate: Candidate) -> None:
-    """A Task for the case manager of somebody whom we know, once for each referral."""
+async def _ask(
+    server: Server, writer: Writer, referral: JsonObject, copy: JsonObject, candidate: Candidate, organization: str
+) -> None:
+    """A Task for the case manager of somebody whom we know, else for our organization, once for each referral."""
     if not await writer.claim(f"identity-review:{referral['id']}:{candidate.record.id}"):
         return
     now, person = server.clock(), candidate.record.reference
@@ -131,7 +133,7 @@ async def _ask(server: Server, writer: Writer, referral: JsonObject, copy: JsonO
         "focus": ref(f"Task/{referral['id']}"),
         "for": ref(person),
         "authoredOn": instant(now),
-        "owner": ref(owner) if owner else referral["owner"],
+        "owner": ref(owner or organization),
         "restriction": {"period": {"start": opened.isoformat(), "end": review_due(opened).isoformat()}},
         "input": [
             {"type": {"text": "copy"}, "valueReference": ref(f"Patient/{copy['id']}")},

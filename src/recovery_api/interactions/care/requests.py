@@ -6,11 +6,14 @@ from recovery_api.domain.codes import ref
 from recovery_api.domain.referrals import client_of
 from recovery_api.fhir.errors import Forbidden, Issue, Unprocessable
 from recovery_api.fhir.instants import instant
+from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.fhir.search.expression import Own, both
 from recovery_api.interactions.care.teams import case_manager
 from recovery_api.interactions.care.written import Written
 from recovery_api.policy.relations import RULES
 from recovery_api.store.search import SearchQuery
+
+SECOND = 1_000_000
 
 
 async def prepare(written: Written) -> None:
@@ -34,9 +37,10 @@ async def prepare(written: Written) -> None:
             after["owner"] = ref(manager)
     after["lastModified"] = now
     if before is None or written.became("status", "on-hold"):
-        asked = datetime.fromisoformat(after["authoredOn"])
-        end = requests.deadline(code, asked, after["status"]).astimezone(server.zone)
-        after["restriction"] = {"period": {"start": asked.astimezone(server.zone).isoformat(), "end": end.isoformat()}}
+        stamp = implicit_range(after.get("authoredOn", now), server.zone).low
+        asked = datetime.fromtimestamp(stamp // SECOND, server.zone)
+        end = requests.deadline(code, asked, after["status"])
+        after["restriction"] = {"period": {"start": asked.isoformat(), "end": end.isoformat()}}
     elif "restriction" in before:
         after["restriction"] = before["restriction"]
 
