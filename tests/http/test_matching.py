@@ -1,4 +1,5 @@
 """Duplicate persons (domain.md 5): found inside, graded, linked or asked about; the clinic that refers is told nothing."""
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -139,3 +140,10 @@ async def test_a_clinic_is_answered_the_same_whether_we_know_the_person_or_not(a
 def _undated(body: bytes) -> bytes:
     """The answer without the ids of Bundles, and without microseconds: in a test both count what was done before."""
     return re.sub(rb'"id":"019e[^"]*","meta":\{"lastUpdated"|\.\d{6}Z', b"", body)
+
+
+async def test_rounds_at_the_same_time_ask_once(api: Api) -> None:
+    ben = await known(api, "ben")
+    await referred(api.as_(SYS_LAKESIDE), "P-5", name=ben["name"], birthDate=ben["birthDate"])
+    await asyncio.gather(*(screen(api.running.server) for _ in range(8)))
+    assert len(await reviews(api.as_(OMAR))) == 1

@@ -98,6 +98,24 @@ async def test_of_fifty_at_once_one_makes_the_referral_and_all_have_its_answer(s
     assert (await lakeside.get("ServiceRequest?identifier=https://lakeside.example/sr|LS-50")).json["total"] == 1
 
 
+async def test_of_several_who_accept_at_once_one_takes_the_client_on(shared: Api) -> None:
+    _, order, task = await moved(shared, "LS-51", "requested")
+    managers = [shared.as_(RUTH), shared.as_(OMAR)] * 3
+    answers = await asyncio.gather(*(manager.patch(task, status("accepted")) for manager in managers))
+    assert {answer.status for answer in answers} == {200}
+    found = [(await manager.get(f"EpisodeOfCare?incoming-referral={order}")).json["total"] for manager in managers[:2]]
+    assert sorted(found) == [0, 1]
+
+
+async def test_of_an_acceptance_and_a_withdrawal_at_once_the_end_is_the_withdrawal(shared: Api) -> None:
+    _, order, task = await moved(shared, "LS-52", "requested")
+    ruth, lakeside = shared.as_(RUTH), shared.as_(SYS_LAKESIDE)
+    accepted, cancelled = await asyncio.gather(ruth.patch(task, status("accepted")), lakeside.patch(task, status("cancelled")))
+    assert (cancelled.status, accepted.status in {200, 409}) == (200, True)
+    assert ((await lakeside.get(task)).json["status"], (await lakeside.get(order)).json["status"]) == ("cancelled", "revoked")
+    assert (await ruth.get(f"EpisodeOfCare?incoming-referral={order}")).json["total"] == (1 if accepted.status == 200 else 0)
+
+
 async def test_3_a_rejection_needs_a_reason_that_is_known(shared: Api) -> None:
     _, order, task = await moved(shared, "LS-3", "requested")
     ruth, lakeside = shared.as_(RUTH), shared.as_(SYS_LAKESIDE)
