@@ -7,7 +7,7 @@ from recovery_api.fhir.json import JsonObject, dump
 from tests.api import Api
 from tests.callers import APP_ANA, CHEN, LEO, MAYA, OMAR, PATEL, RUTH, SYS_LAKESIDE, SYS_RIVERBEND, system
 from tests.http.referring import OUTPUT, business, locations, moved, reason, referred, status
-from tests.http.resources import bundle, post, referral, session
+from tests.http.resources import CANON, bundle, post, referral, session
 
 SYS_HARBOR_REFERRER = system("sys-harbor-referrer", "referrer", "org-harbor")
 
@@ -189,13 +189,26 @@ async def test_an_inquiry_needs_no_order_and_is_accepted_as_any_referral(shared:
     lakeside, ruth = shared.as_(SYS_LAKESIDE), shared.as_(RUTH)
     said = referral("LS-8")
     inquiry = said["entry"][2]
-    inquiry["resource"]["code"] = {"coding": [{"system": "https://recovery-api.example.org/fhir/CodeSystem/task-code", "code": "inquiry"}]}
+    inquiry["resource"]["code"] = {"coding": [{"system": f"{CANON}/CodeSystem/task-code", "code": "inquiry"}]}
     del inquiry["resource"]["focus"]
     answer = await lakeside.post("", bundle("transaction", said["entry"][0], inquiry))
     person, task = locations(answer)
     assert (await ruth.patch(task, status("accepted"))).status == 200
     [ours] = (await ruth.get(f"Patient?link={person}")).matches
     assert (await ruth.get(f"EpisodeOfCare?patient={ours['id']}")).matches[0]["status"] == "planned"
+
+
+async def test_an_inquiry_that_we_wrote_down_ourselves_is_of_a_client_whom_we_hold_already(shared: Api) -> None:
+    ruth = shared.as_(RUTH)
+    inquiry = {**referral("LS-80")["entry"][2]["resource"], "for": {"reference": "Patient/ana"}}
+    inquiry["requester"] = {"reference": "Practitioner/ruth"}
+    inquiry["code"] = {"coding": [{"system": f"{CANON}/CodeSystem/task-code", "code": "inquiry"}]}
+    del inquiry["focus"]
+    task = (await ruth.post("Task", inquiry)).json
+    assert (await ruth.patch(f"Task/{task['id']}", status("accepted"))).status == 200
+    [episode] = (await ruth.get("EpisodeOfCare?patient=ana&status=planned")).matches
+    assert episode["team"] == [{"reference": "CareTeam/ct-ana"}]
+    assert (await ruth.patch(f"Task/{task['id']}", status("entered-in-error"))).status == 200
 
 
 C_SSRS = {

@@ -9,6 +9,7 @@ from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.care.identity import link, recognized
+from recovery_api.interactions.care.teams import case_manager
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.make import change, found, make
 from recovery_api.policy.matrix import EXTERNAL_ROLES
@@ -153,34 +154,34 @@ async def _accept(written: Written) -> None:
     if client is None or actor.organization is None:
         says = "A referral is accepted for somebody, by an organization."
         raise Unprocessable(Issue("business-rule", says, "Task.for", key="referral-client"))
-    person, ours, manager = await _our_person(written, client, actor.organization), ref(actor.organization), ref(actor.holder)
-    role = concept((*CASE_MANAGER, "Case Manager/Care Coordinator"))
-    member = {"role": [role], "member": manager, "onBehalfOf": ours, "period": {"start": now}}
-    team = await make(
-        written.server,
-        written.writer,
-        {
-            "resourceType": "CareTeam",
-            "status": "active",
-            "subject": ref(person),
-            "period": {"start": now},
-            "participant": [member],
-            "managingOrganization": [ours],
-        },
-    )
+    person = await _our_person(written, client, actor.organization)
+    team = await _team(written, person, actor.holder, actor.organization)
     order = referrals.order_of(task)
     episode: JsonObject = {
         "resourceType": "EpisodeOfCare",
         "status": "planned",
         "type": [concept(local("episode-type", "recovery-companionship"))],
         "patient": ref(person),
-        "managingOrganization": ours,
+        "managingOrganization": ref(actor.organization),
         "period": {"start": now},
         **({"referralRequest": [ref(order)]} if order else {}),
-        "careManager": manager,
-        "team": [ref(f"CareTeam/{team['id']}")],
+        "careManager": ref(actor.holder),
+        "team": [ref(f"CareTeam/{team}")],
     }
     await make(written.server, written.writer, episode)
+
+
+async def _team(written: Written, person: str, manager: str, organization: str) -> str:
+    """The id of the CareTeam by which a case manager of ours holds a client: one that they are on, else a new one."""
+    server, writer, now = written.server, written.writer, instant(written.server.clock())
+    if await case_manager(server, writer, person) == manager:
+        [team, *_] = await found(server, writer, "CareTeam", ("subject", person), ("participant", manager), ("status", "active"))
+        return team["id"]
+    role = concept((*CASE_MANAGER, "Case Manager/Care Coordinator"))
+    member = {"role": [role], "member": ref(manager), "onBehalfOf": ref(organization), "period": {"start": now}}
+    team: JsonObject = {"resourceType": "CareTeam", "status": "active", "subject": ref(person), "period": {"start": now}}
+    made = await make(server, writer, team | {"participant": [member], "managingOrganization": [ref(organization)]})
+    return made["id"]
 
 
 async def _our_person(written: Written, client: str, organization: str) -> str:
