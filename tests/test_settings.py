@@ -7,6 +7,7 @@ from recovery_api.settings import SETTINGS, Settings, SettingsError, TrustedIssu
 
 INTERFACES = {
     "DATABASE_URL", "DATABASE_REPLICA_URL", "DATA_DIR", "PUBLIC_URL", "TRUSTED_ISSUERS", "ALLOWED_PRIVATE_ENDPOINTS",
+    "AGE_OF_MAJORITY", "MINOR_CONSENT_AGE",
     "EMBEDDED_WORKER", "EMERGENCY_ACCESS_TTL", "TIME_ZONE", "TOKEN_TTL", "NOTICE_FILE", "NOTE_REVIEW_HOURS", "COMPANION_GRACE_DAYS",
     "REQUIRE_TOTP", "EXPORT_STORE",
 }  # fmt: skip
@@ -139,6 +140,8 @@ def test_an_unknown_name_stops_the_start(name: str, says: str) -> None:
         ("PUBLIC_URL", "https://u:hunter2@recovery.example.org"),
         ("PUBLIC_URL", "https://recovery.example.org:port"),
         ("ALLOWED_PRIVATE_ENDPOINTS", "127.0.0.1:9000"),
+        ("AGE_OF_MAJORITY", "-18"),
+        ("MINOR_CONSENT_AGE", "fourteen"),
         ("ALLOWED_PRIVATE_ENDPOINTS", "http://127.0.0.1,http://a:hunter2@b"),
         ("TIME_ZONE", "Mars/Olympus"),
         ("TIME_ZONE", "../../etc/passwd"),

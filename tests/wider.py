@@ -49,6 +49,7 @@ def _supervision(story: Story) -> None:
     story.task("task-emergency", "emergency-review", "Practitioner/sam", "Practitioner/ruth", story.instant(days=1), client="ben")
     outreach = "task-outreach"
     story.task(outreach, "escalation", "Organization/org-cir", "Practitioner/ruth", story.instant(days=1), client="ana")
+    story.task("task-intake", "escalation", "Organization/org-cir", "Practitioner/sam", story.instant(days=1), client="eve-ls")
 
 
 def _only_supervised(story: Story) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 import uuid_utils
 from fastapi import FastAPI
 
+from recovery_api.domain.minors import Ages
 from recovery_api.fhir import capability
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.errors import FhirError
@@ -164,6 +165,7 @@ async def running(
         note_review_hours=settings.note_review_hours,
         supervision_cadence_days=settings.supervision_cadence_days,
         consent_expiry_days=settings.consent_expiry_days,
+        ages=Ages(settings.age_of_majority, settings.minor_consent_age),
         published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
         interactions=served,
     )

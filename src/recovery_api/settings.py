@@ -61,6 +61,8 @@ class Settings:
     companion_grace_days: int
     supervision_cadence_days: int
     consent_expiry_days: int
+    age_of_majority: int
+    minor_consent_age: int
 
     @property
     def fhir_base(self) -> str:
@@ -212,6 +214,12 @@ def _whole(most: int, unit: str = "seconds") -> Callable[[str], int]:
     return read
 
 
+def _years(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", text):
+        raise ValueError("must be a whole number of years, below 100")
+    return int(text)
+
+
 def _issuers(text: str) -> tuple[TrustedIssuer, ...]:
     try:
         entries = json.loads(text)
@@ -301,5 +309,10 @@ SETTINGS = (
     Setting(
         "CONSENT_EXPIRY_DAYS", "30", _whole(365, "days"), "Days before the end of a Consent in which the client's case manager is told "
         "of it.",
+    ),
+    Setting("AGE_OF_MAJORITY", "18", _years, "From which age a client is no minor, by the law of the agency's state."),
+    Setting(
+        "MINOR_CONSENT_AGE", "18", _years, "From which age a minor signs a Consent alone (42 CFR 2.14), by the law of the agency's state; "
+        "below it a parent or guardian signs too.",
     ),
 )  # fmt: skip

@@ -14,7 +14,8 @@ Choices where the pages leave one (interfaces.md before world.md before domain.m
     organization requested is the referrer's: Patel sees nothing of Lakeside's referral.
 3.  The client sees Communications about them (no EMP), ServiceRequests about them, Tasks that they own or requested.
 4.  A referral is a Task with code `fulfill` (HL7) or `inquiry` (ours) whose owner is our organization, the token's. Other Tasks owned
-    by the organization open nothing, or any outreach Task would open one of our own clients to every case manager.
+    by the organization open nothing, or any outreach Task would open one of our own clients to every case manager; they are seen where
+    they are about somebody who was referred (an escalation at intake).
 5.  EMP opens to the case manager who is recipient of a supervision Communication too, or a companion's reply would have no reader.
 6.  A counselling note is for its author, a case manager, while the client is open to that author; and, signed, for a clinician of the
     treatment team whom a permit that names PSYTHPN lets at it. Nobody else: not the EHR, not a relative, not the client.
@@ -138,6 +139,12 @@ class Oracle(Access):
     def _referrals(self, caller: Caller) -> list[Resource]:
         return [each for each in self.relations.of("Task") if self._refers(caller, each)]
 
+    def _about_referred(self, caller: Caller, task: Resource) -> bool:
+        """A Task that our organization owns about somebody who was referred to it."""
+        client = reference(task.get("for"))
+        ours = reference(task.get("owner")) == f"Organization/{caller.organization}"
+        return ours and client != "" and any(reference(each.get("for")) == client for each in self._referrals(caller))
+
     def _refers(self, caller: Caller, task: Resource) -> bool:
         owner = reference(task.get("owner"))
         return bool(codes(task.get("code")) & REFERRALS) and owner == f"Organization/{caller.organization}" and self.relations.ours(owner)
@@ -221,6 +228,7 @@ class Oracle(Access):
             "case-manager": lambda: (
                 self.opened(caller, task)
                 or self._refers(caller, task)
+                or self._about_referred(caller, task)
                 or (mine and not client)
                 or (ESCALATION in code and self.means(caller, owner) and self._escalated(caller, task))
             ),

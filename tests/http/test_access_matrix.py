@@ -42,7 +42,7 @@ PAGE: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("Condition",): ("rs", "crus", "rs", "rs", "c", "rs", "", ""),
     ("Consent",): ("rs", "crus", "rs", "rs", "c", "crus", "rus", ""),
     ("ServiceRequest",): ("rus", "crus", "crs", "", "crus", "rs", "", ""),
-    ("Task",): ("rus", "crus", "crs", "", "crus", "rs", "rs", ""),
+    ("Task",): ("rus", "crus", "crs", "", "crus", "crus", "rs", ""),
     ("Communication",): ("crs", "crus", "crs", "", "", "crs", "", ""),
     ("Flag", "RiskAssessment"): ("rs", "crus", "rs", "rs", "", "", "", ""),
     ("AuditEvent",): ("", "", "", "", "", "", "rs", ""),

@@ -169,6 +169,21 @@ async def test_what_stays_inside_the_agency_and_what_was_refused_is_no_disclosur
     assert (await accounting(api.as_(APP_ANA), "ana")).json["total"] == 0
 
 
+async def test_who_saw_something_inside_the_agency_is_told_to_a_client_who_asks_for_it(api: Api) -> None:
+    maya, ana = api.as_(MAYA), api.as_(APP_ANA)
+    assert (await maya.get("DocumentReference/d-ana-1")).status == 200
+    assert (await maya.get("Observation?patient=ana")).status == 200
+    assert (await maya.get("Patient/ben")).status == 404
+    assert (await maya.get("Patient/eve")).status == 200
+    assert (await api.as_(LEO).get("Patient/ana")).status == 404
+    told = await accounting(ana, "ana", internal="true")
+    by_maya = [event for event in told.matches if "Practitioner/maya" in recipients(event)]
+    assert [given(event) for event in by_maya] == [["Patient/ana"], ["Patient/ana", "DocumentReference/d-ana-1"]]
+    assert all("Practitioner/leo" not in recipients(event) for event in told.matches)
+    assert "internal=true" in (told.link("self") or "")
+    assert [event for event in (await accounting(ana, "ana", internal="false")).matches if "Practitioner/maya" in recipients(event)] == []
+
+
 async def test_start_and_end_are_kept_to_the_microsecond_and_a_day_is_whole(api: Api) -> None:
     for moment in ("2026-11-10T12:00:00+00:00", "2026-11-11T00:00:00+00:00", "2026-11-12T08:00:00+00:00"):
         at(api, moment)

@@ -101,6 +101,7 @@ async def test_operations_are_told_in_the_capabilities_by_their_canonical_urls(s
         "disclosure-accounting": "https://recovery-api.example.org/fhir/OperationDefinition/disclosure-accounting",
         "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
         "explain-access": "https://recovery-api.example.org/fhir/OperationDefinition/explain-access",
+        "match": "http://hl7.org/fhir/OperationDefinition/Patient-match",
         "meta": "http://hl7.org/fhir/OperationDefinition/Resource-meta",
         "meta-add": "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
         "meta-delete": "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",

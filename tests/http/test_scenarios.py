@@ -7,8 +7,8 @@ import pytest
 
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client, Response
-from tests.callers import APP_ANA, CHEN, LEO, MAYA, NOOR, OMAR, PATEL, RUTH, SYS_LAKESIDE, SYS_RIVERBEND, Caller
-from tests.http.resources import care_team, local, note, observation, patient, referral, session
+from tests.callers import APP_ANA, CHEN, LEO, MAYA, NOOR, OMAR, PATEL, RUTH, SYS_RIVERBEND, Caller
+from tests.http.resources import care_team, local, note, observation, patient, session
 
 NOW = "2026-11-10T12:00:00Z"
 
@@ -33,41 +33,6 @@ async def seen(client: Client, path: str) -> tuple[set[str], int]:
     answer = await client.get(path)
     assert answer.status == 200, answer.body
     return answer.ids, answer.json["total"]
-
-
-# Referrals ------------------------------------------------------------------------------------------------------------
-
-
-async def test_1_a_referral_that_is_accepted_shows_its_status_to_the_clinic_and_its_client_to_nobody_new(api: Api) -> None:
-    lakeside, ruth = api.as_(SYS_LAKESIDE), api.as_(RUTH)
-    flo, order, task = await sent(lakeside, referral())
-    assert (await ruth.get(task)).json["focus"] == {"reference": order}
-    assert (await ruth.get(flo)).json["name"][0]["family"] == "Gray"
-    assert (await ruth.patch(task, status("accepted"))).status == 200
-    assert (await lakeside.get(task)).json["status"] == "accepted"
-    assert (await lakeside.get(order)).json["status"] == "active"
-    assert (await lakeside.get(flo)).status == 403
-    for outsider in (MAYA, LEO, CHEN, SYS_RIVERBEND, PATEL, APP_ANA):
-        assert (await api.as_(outsider).get(task)).status in {403, 404}
-        assert (await api.as_(outsider).get(flo)).status == 404
-
-
-async def test_2_a_referral_that_is_posted_again_makes_no_second_order(api: Api) -> None:
-    lakeside = api.as_(SYS_LAKESIDE)
-    first, again = await sent(lakeside, referral()), await sent(lakeside, referral())
-    assert again[1] == first[1]
-    orders = await seen(lakeside, "ServiceRequest?identifier=https://lakeside.example/sr|LS-881")
-    assert orders == ({first[1].partition("/")[2]}, 1)
-    assert (await lakeside.get(f"{first[1]}/_history")).json["total"] == 1
-
-
-async def test_4_a_referrer_may_only_cancel(api: Api) -> None:
-    lakeside = api.as_(SYS_LAKESIDE)
-    _, _, task = await sent(lakeside, referral())
-    for illegal in ("completed", "accepted", "in-progress"):
-        assert (await lakeside.patch(task, status(illegal))).status == 403
-        assert (await lakeside.get(task)).json["status"] == "requested"
-    assert (await lakeside.patch(task, status("cancelled"))).status == 200
 
 
 # Sessions -------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,13 @@ def reasoned_entry(full_url: str, body: bytes, reason: JsonObject) -> bytes:
     return b'{"fullUrl":"%s","resource":%s,"search":{"extension":[%s],"mode":"match"}}' % (full_url.encode(), body, dump(reason))
 
 
+def match_entry(full_url: str, body: bytes, score: float, grade: str) -> bytes:
+    """A searchset entry of Patient/$match: how likely it is the one who is asked for (https://hl7.org/fhir/R4/patient-operation-match.html)."""
+    graded = {"url": "http://hl7.org/fhir/StructureDefinition/match-grade", "valueCode": grade}
+    said = dump({"extension": [graded], "mode": "match", "score": round(score, 6)})
+    return b'{"fullUrl":"%s","resource":%s,"search":%s}' % (full_url.encode(), body, said)
+
+
 def outcome_entry(body: bytes) -> bytes:
     """A searchset entry that says something about the search itself."""
     return b'{"resource":%s,"search":{"mode":"outcome"}}' % body

@@ -1,8 +1,8 @@
 """batch: each entry for itself, in the order that was sent (https://hl7.org/fhir/R4/http.html#transaction)."""
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
-from recovery_api.fhir.bundle import response_entry
+from recovery_api.fhir.bundle import bundle, response_entry
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue, TooLarge
 from recovery_api.fhir.instants import http_date, instant
 from recovery_api.fhir.json import Json, JsonObject, dump
@@ -18,18 +18,17 @@ CONDITIONS = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-class Answers(NamedTuple):
-    """The response entries of a Bundle, and whether the redisclosure notice goes with one of them."""
+def response(server: Server, kind: str, entries: Sequence[bytes], *, noticed: bool, urgent: bool) -> FhirResult:
+    """The answer to a batch or a transaction. `noticed`, `urgent`: as one of the results is."""
+    body = bundle(f"{kind}-response", entries, id=server.new_id(), updated=instant(server.clock()))
+    return FhirResult(200, body, interaction=kind, noticed=noticed, urgent=urgent)
 
-    entries: Sequence[bytes]
-    noticed: bool
 
-
-async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObject], perform: Run) -> Answers:
-    """The response entries of a batch: one that fails says why, and the others go on. Raises ServiceUnavailable without its records."""
+async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObject], perform: Run) -> FhirResult:
+    """The response to a batch: one that fails says why, and the others go on. Raises ServiceUnavailable without its records."""
     answers: list[bytes] = []
     happened: list[Facts] = []
-    noticed = False
+    noticed = urgent = False
     for index, entry in enumerate(entries):
         try:
             result, facts = await attempted(server, entry_request(server, request, entry, index), perform)
@@ -40,9 +39,9 @@ async def batch(server: Server, request: FhirRequest, entries: Sequence[JsonObje
             answers.append(response_entry(result.status, dump(outcome(result.issues))))
         else:
             answers.append(answered(server, result, request.prefer))
-            noticed = noticed or result.noticed
+            noticed, urgent = noticed or result.noticed, urgent or result.urgent
     await record(server, happened)
-    return Answers(answers, noticed)
+    return response(server, "batch", answers, noticed=noticed, urgent=urgent)
 
 
 def entries_of(bundle: JsonObject) -> list[JsonObject]:
@@ -122,7 +121,7 @@ def answered(server: Server, result: FhirResult, prefer: Prefer) -> bytes:
     """A response entry: what was read, or of what was written as much as the caller prefers."""
     written = result.outcome is not None
     body = result.body if not written or prefer.returns == "representation" else None
-    said = dump(result.outcome) if written and prefer.returns == "OperationOutcome" else None
+    said = dump(result.outcome) if written and (prefer.returns == "OperationOutcome" or result.urgent) else None
     return response_entry(
         result.status,
         said,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from recovery_api.domain.minors import Ages
 from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.search.extract import Extractor
@@ -91,6 +92,8 @@ class FhirResult(NamedTuple):
     """Its audit record is written already, in its own transaction."""
     noticed: bool = False
     """The redisclosure notice goes with it."""
+    urgent: bool = False
+    """What it says about itself is told whatever the caller prefers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,8 @@ class Server:
     """Days from one check-in to the next, where nothing else is said."""
     consent_expiry_days: int
     """Days before the end of a Consent in which somebody is told of it."""
+    ages: Ages
+    """From which age clients sign alone."""
     published: Mapping[str, bytes] = field(repr=False)
     """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)

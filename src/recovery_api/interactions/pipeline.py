@@ -5,9 +5,7 @@ Bundle entries and whatever else asks for an interaction come through here too.
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
-from recovery_api.fhir.bundle import bundle
 from recovery_api.fhir.errors import BadRequest, Forbidden, Issue
-from recovery_api.fhir.instants import instant
 from recovery_api.interactions.audit_events import project, speaks_of_audit
 from recovery_api.interactions.audited import keep
 from recovery_api.interactions.bundle import batch, entries_of
@@ -18,6 +16,7 @@ from recovery_api.interactions.history import history
 from recovery_api.interactions.patch import patch
 from recovery_api.interactions.read import read, vread
 from recovery_api.interactions.search import search
+from recovery_api.interactions.submission import Submission, answered_before, keep_answer, submission
 from recovery_api.interactions.transaction import transaction
 from recovery_api.interactions.unit import Reading, Transaction, Writing
 from recovery_api.interactions.update import update
@@ -53,12 +52,22 @@ async def perform(server: Server, request: FhirRequest) -> FhirResult:
             return await READS[request.interaction](Reading(server, request, reader))
     access = decide(server.matrix, request.actor, request.type or "", LETTER[request.interaction])
     async with server.store.writer(server.grants.rows(request.actor, server.clock()), creator=request.actor.holder) as writer:
-        known = Transaction()
+        known, sent = Transaction(), _submitted(request)
+        if (again := await answered_before(writer, sent)) is not None:
+            return again
         result = await WRITES[request.interaction](Writing(server, request, access, writer, known))
+        await keep_answer(writer, sent, result)
         await settle(server, request.actor, writer, known)
         records = await keep(server, writer, [(request, result)])
     await server.audit.link(records)
     return result._replace(recorded=True)
+
+
+def _submitted(request: FhirRequest) -> Submission | None:
+    """A single order, as if it were the only entry of a Bundle."""
+    if request.interaction != "create" or request.type != "ServiceRequest":
+        return None
+    return submission(request.actor, [{"resource": request.content(), "request": {"method": "POST"}}])
 
 
 def _sight(server: Server, request: FhirRequest) -> Sight:
@@ -81,9 +90,4 @@ async def _bundle(server: Server, request: FhirRequest) -> FhirResult:
     if kind not in ("batch", "transaction"):
         raise BadRequest(Issue("value", "A Bundle that is posted here is a batch or a transaction.", "Bundle.type"))
     entries = entries_of(said)
-    if kind == "batch":
-        answers = await batch(server, request, entries, perform)
-    else:
-        answers = await transaction(server, request, entries, READS, WRITES)
-    body = bundle(f"{kind}-response", answers.entries, id=server.new_id(), updated=instant(server.clock()))
-    return FhirResult(200, body, interaction=kind, noticed=answers.noticed)
+    return await (batch(server, request, entries, perform) if kind == "batch" else transaction(server, request, entries, READS, WRITES))

@@ -10,10 +10,11 @@ from typing import TypeAlias
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue
 from recovery_api.fhir.json import JsonObject
 from recovery_api.interactions.audited import keep
-from recovery_api.interactions.bundle import Answers, answered, entry_request
+from recovery_api.interactions.bundle import answered, entry_request, response
 from recovery_api.interactions.conditional import claimed_matches, one_match
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.links import relink
+from recovery_api.interactions.submission import answered_before, keep_answer, submission
 from recovery_api.interactions.unit import Reading, Transaction, Writing
 from recovery_api.interactions.write import found_already, settle, store_waiting
 from recovery_api.policy.decide import LETTER, decide
@@ -45,12 +46,15 @@ class Step:
 
 async def transaction(
     server: Server, request: FhirRequest, entries: Sequence[JsonObject], reads: Mapping[str, Read], writes: Mapping[str, Write]
-) -> Answers:
-    """The response entries, in the order of the request. Raises the FhirError of the first entry that fails, at its place."""
+) -> FhirResult:
+    """The response, its entries in the order of the request. Raises the FhirError of the first entry that fails, at its place."""
     steps = [_step(server, request, index, entry) for index, entry in enumerate(entries)]
     _check_identities(steps)
+    sent = submission(request.actor, entries)
     results: dict[int, FhirResult] = {}
     async with server.store.writer(server.grants.rows(request.actor, server.clock()), creator=request.actor.holder) as writer:
+        if (again := await answered_before(writer, sent)) is not None:
+            return again
         known = Transaction(waiting=[])
         for step in steps:
             with _at(step.index):
@@ -62,7 +66,7 @@ async def transaction(
             if isinstance(step.request.body, dict):
                 with _at(step.index):
                     await relink(_writing(server, step.request, writer, known), step.request.body, targets)
-        for step in sorted(steps, key=lambda step: ORDER.get(step.request.interaction, READ_LAST)):
+        for step in sorted(steps, key=_turn):
             if step.request.interaction != "create":
                 await store_waiting(server, request.actor, writer, known)
             with _at(step.index):
@@ -70,9 +74,12 @@ async def transaction(
         await store_waiting(server, request.actor, writer, known)
         await settle(server, request.actor, writer, known)
         records = await keep(server, writer, [(step.request, results[step.index]) for step in steps])
+        told = [_answer(server, request, step, results[step.index], known) for step in steps]
+        noticed, urgent = (any(getattr(each, name) for each in results.values()) for name in ("noticed", "urgent"))
+        result = response(server, "transaction", told, noticed=noticed, urgent=urgent)
+        await keep_answer(writer, sent, result)
     await server.audit.link(records)
-    told = [_answer(server, request, step, results[step.index], known) for step in steps]
-    return Answers(told, any(result.noticed for result in results.values()))
+    return result
 
 
 def _answer(server: Server, request: FhirRequest, step: Step, result: FhirResult, known: Transaction) -> bytes:
@@ -107,6 +114,11 @@ async def _resolve(server: Server, step: Step, writer: Writer, known: Transactio
     if current is not None:
         body = {"id": current.id, **request.body} if isinstance(request.body, dict) and request.interaction == "update" else request.body
         step.request = replace(request, id=current.id, query=(), body=body)
+
+
+def _turn(step: Step) -> tuple[int, bool]:
+    """When it is an entry's turn: a Task after what it is about."""
+    return ORDER.get(step.request.interaction, READ_LAST), step.request.type == "Task"
 
 
 def _creates(step: Step) -> bool:

@@ -3,10 +3,12 @@ from collections.abc import Callable, Sequence
 
 from recovery_api.domain import rules
 from recovery_api.domain.consents import is_revoked, revocation, with_revocation
+from recovery_api.domain.danger import NO_EMERGENCY_CHANNEL, is_alarming
 from recovery_api.fhir.errors import BadRequest, FhirError, Forbidden, Issue, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.labels import raised
+from recovery_api.fhir.outcome import outcome
 from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.references import Kind, parse_reference, references
 from recovery_api.identity.actor import Actor
@@ -35,6 +37,11 @@ SAVED: JsonObject = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "information", "code": "informational", "diagnostics": "The resource was stored."}],
 }
+ALARMING: JsonObject = SAVED | {"issue": [*outcome([NO_EMERGENCY_CHANNEL])["issue"], *SAVED["issue"]]}
+"""What somebody outside is told who sends a sign of danger."""
+
+
+OUTSIDE = EXTERNAL_ROLES | {"client"}
 
 
 async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
@@ -43,7 +50,7 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     _check(writing, None, resource, resource)
     localize(resource, writing.server.base)
     said = stated(resource, id, 1, writing.writer.stamp)
-    written = Written(writing.server, writing.request.actor, writing.writer, None, said)
+    written = Written(writing.server, writing.request.actor, writing.writer, None, said, writing.transaction.created)
     await care.prepare(written)
     about = facets(said, writing.server.matrix, writing.server.zone)
     await _check_references(writing, resource, about.client, None)
@@ -55,9 +62,9 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
         item = _item(writing.server, node)
         await writing.writer.create(item.type, item.id, item.body, item.facets, item.rows)
         await care.follow(written)
-        return _saved(writing, 201, Saved(item.type, id, 1, about.client), item.body)
+        return _saved(writing, 201, Saved(item.type, id, 1, about.client), item.body, resource)
     writing.transaction.waiting.append(node)
-    return _saved(writing, 201, Saved(said["resourceType"], id, 1, about.client), b"")
+    return _saved(writing, 201, Saved(said["resourceType"], id, 1, about.client), b"", resource)
 
 
 def _item(server: Server, node: Labelled) -> Item:
@@ -79,7 +86,7 @@ async def store_waiting(server: Server, actor: Actor, writer: Writer, transactio
         await bulk.create(writer, items, "POST")
         transaction.bodies |= {(item.type, item.id): item.body for item in items}
         for node in nodes:
-            await care.follow(Written(server, actor, writer, None, node.resource))
+            await care.follow(Written(server, actor, writer, None, node.resource, transaction.created))
 
 
 async def replace(writing: Writing, current: Record, revise: Callable[[JsonObject], JsonObject], method: str = "PUT") -> FhirResult:
@@ -106,7 +113,7 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
     localize(resource, writing.server.base)
     version = current.version + 1
     said = stated(resource, current.id, version, writing.writer.stamp)
-    written = Written(writing.server, writing.request.actor, writing.writer, before, said)
+    written = Written(writing.server, writing.request.actor, writing.writer, before, said, writing.transaction.created)
     await care.prepare(written)
     about = facets(said, writing.server.matrix, writing.server.zone)
     _check_client(about, current)
@@ -121,7 +128,7 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
         await make(writing.server, writing.writer, revocation(target, who, instant(writing.writer.stamp)))
     await care.follow(written)
     shown = copied(writing.server, writing.request.actor, current._replace(body=body)) if copy.cut else None
-    return _saved(writing, 200, Saved(current.type, current.id, version, about.client), dump(shown.seen) if shown else body)
+    return _saved(writing, 200, Saved(current.type, current.id, version, about.client), dump(shown.seen) if shown else body, sent)
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
@@ -239,7 +246,9 @@ def found_already(writing: Writing, there: Record) -> FhirResult:
     return FhirResult(200, body if readable else None, there.version, there.last_updated, place, SAVED, (there,))
 
 
-def _saved(writing: Writing, status: int, saved: Saved, body: bytes) -> FhirResult:
+def _saved(writing: Writing, status: int, saved: Saved, body: bytes, sent: JsonObject) -> FhirResult:
     readable = writing.access.rows != "none"
     location = f"{saved.type}/{saved.id}/_history/{saved.version}"
-    return FhirResult(status, body if readable else None, saved.version, writing.writer.stamp, location, SAVED, [saved])
+    urgent = writing.request.actor.role in OUTSIDE and is_alarming(sent)
+    said = ALARMING if urgent else SAVED
+    return FhirResult(status, body if readable else None, saved.version, writing.writer.stamp, location, said, [saved], urgent=urgent)

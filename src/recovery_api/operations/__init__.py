@@ -16,6 +16,7 @@ from recovery_api.operations.goal_progress import goal_progress
 from recovery_api.operations.handover import handover
 from recovery_api.operations.language_check import language_check
 from recovery_api.operations.lastn import lastn
+from recovery_api.operations.match import match
 from recovery_api.operations.match_companion import match_companion
 from recovery_api.operations.meta import meta
 from recovery_api.operations.meta_add import meta_add
@@ -47,6 +48,7 @@ OPERATIONS = registered(
         "handover": handover,
         "language-check": language_check,
         "lastn": lastn,
+        "match": match,
         "match-companion": match_companion,
         "meta": meta,
         "meta-add": meta_add,

@@ -1,4 +1,7 @@
-"""Patient/{id}/$disclosure-accounting: to whom something of a client's record was given, when, for what (42 CFR 2.25, 45 CFR 164.528)."""
+"""Patient/{id}/$disclosure-accounting: to whom something of a client's record was given, when, for what (42 CFR 2.25, 45 CFR 164.528).
+
+With `internal`, also who saw or wrote something of it inside the agency.
+"""
 from collections.abc import Sequence
 
 from recovery_api.fhir.bundle import bundle, entry
@@ -11,7 +14,7 @@ from recovery_api.interactions.audit_events import TYPE, project
 from recovery_api.interactions.context import FhirResult
 from recovery_api.operations.frame import Operating
 from recovery_api.operations.paging import Asked, asked, links
-from recovery_api.policy.accounting import ACCOUNTED, Accounting, named
+from recovery_api.policy.accounting import ACCESSED, ACCOUNTED, Accounting, named
 from recovery_api.policy.relations import RULES
 from recovery_api.store.reader import Reader
 from recovery_api.store.records import Record
@@ -51,7 +54,9 @@ async def _is_theirs(operating: Operating) -> bool:
 
 def _query(operating: Operating, wanted: Asked) -> SearchQuery:
     bounds = [("date", f"{prefix}{text}") for prefix, name in (("ge", "start"), ("le", "end")) for text in wanted.given.all(name)]
-    where = condition(TYPE, [("patient", f"Patient/{operating.request.id}"), ("type", ACCOUNTED), *bounds], operating.server.search)
+    inside = wanted.given.one("internal") is True
+    kinds = [("type", ACCESSED), ("outcome", "0")] if inside else [("type", ACCOUNTED)]
+    where = condition(TYPE, [("patient", f"Patient/{operating.request.id}"), *kinds, *bounds], operating.server.search)
     return SearchQuery((TYPE,), where, (SortKey(f"{TYPE}.date", descending=True),), wanted.count, wanted.cursor)
 
 

@@ -27,7 +27,9 @@ class Asked:
     def said(self) -> Sequence[tuple[str, str]]:
         """What was done, as the `self` link says it."""
         return [
-            (name, str(self.count if name == "_count" else value)) for name, values in self.given.values.items() for value in values
+            (name, str(self.count if name == "_count" else str(value).lower() if isinstance(value, bool) else value))
+            for name, values in self.given.values.items()
+            for value in values
         ]
 
 

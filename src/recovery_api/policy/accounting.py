@@ -10,6 +10,8 @@ from recovery_api.policy.audit_event import DCM, PATIENT, PROVIDER
 
 ACCOUNTED: Final = ",".join(f"{DCM}|{code}" for code in ("110106", "110127", "110128"))
 """The types of the AuditEvents that are told, as a search names them: disclosures, emergency accesses and their ends."""
+ACCESSED: Final = f"{ACCOUNTED},http://terminology.hl7.org/CodeSystem/audit-event-type|rest"
+"""The same, and what was read and written inside the agency."""
 
 KEPT: Final = ("id", "type", "subtype", "action", "recorded", "outcome", "purposeOfEvent", "source")
 AGENT: Final = ("type", "role", "who", "altId", "requestor")

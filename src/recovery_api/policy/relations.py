@@ -185,7 +185,7 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
                         either(
                             managed_client,
                             both(no_client, mine("owner", "requester")),
-                            both(kind("referral"), Party(("owner",), ORGANIZATION)),
+                            both(either(kind("referral"), referred_client), Party(("owner",), ORGANIZATION)),
                             both(kind("escalation"), mine("owner"), not_apart, not_denied_in_person),
                         ),
                     ),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from recovery_api.domain.codes import CANON
+from recovery_api.domain.requests import SYSTEM, TERMS
 from recovery_api.fhir.errors import Forbidden, Rule
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
@@ -126,11 +127,19 @@ def _own_referral(change: Change) -> bool:
         return False
     if change.before is None or change.after is None:
         return True
-    withdrawn = {"Task": "cancelled", "ServiceRequest": "revoked"}[change.after["resourceType"]]
+    withdrawn = {"Task": {"cancelled", "entered-in-error"}, "ServiceRequest": {"revoked", "entered-in-error"}}[change.after["resourceType"]]
     moved = change.before.get("status") != change.after.get("status")
     return _only(change, "status", "statusReason", "note", "input", "lastModified") and (
-        not moved or change.after.get("status") == withdrawn
+        not moved or change.after.get("status") in withdrawn
     )
+
+
+def _own_request(change: Change) -> bool:
+    codes = [next((code for code in TERMS if has_coding(one, "code", SYSTEM, code)), None) for one in change.versions]
+    if not all(codes) or not _names(change, "requester"):
+        return False
+    withdrawn = change.after is not None and change.after.get("status") == "cancelled"
+    return change.before is None or (withdrawn and _only(change, "status", "statusReason", "note", "lastModified"))
 
 
 def _referral_content(change: Change) -> bool:
@@ -196,6 +205,9 @@ RULES: Mapping[str, WriteRule] = MappingProxyType(
         "acknowledged-by-owner": WriteRule("An escalation is accepted by its owner.", _acknowledged_by_owner),
         "own-referral": WriteRule(
             "A referral is written by the organization that requests it, which may then withdraw it or add notes and input.", _own_referral
+        ),
+        "own-request": WriteRule(
+            "A client asks, as the Task's requester, to amend or to restrict their record, and may withdraw what they asked.", _own_request
         ),
         "referral-content": WriteRule("What comes with a referral is linked to no other Patient.", _referral_content),
         "proposed-goal": WriteRule("A goal is proposed here, and only its progress is updated.", _proposed_goal),

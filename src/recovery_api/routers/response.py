@@ -11,8 +11,14 @@ from recovery_api.interactions.context import FhirResult, Prefer
 from recovery_api.policy.notice import HEADER
 
 CONTENT_TYPE = b"application/fhir+json;charset=utf-8"
+NO_EMERGENCY_CHANNEL = (b"x-emergency-notice", b"not an emergency channel: call 911, or call or text 988")
 GZIP_FROM = 1_400
 """Bytes: below this a body fits one packet, and gzip saves nothing."""
+
+EXPOSED = (
+    b"Content-Location", b"ETag", b"Last-Modified", b"Location", b"Retry-After", b"WWW-Authenticate", b"X-Emergency-Notice",
+    b"X-Redisclosure-Notice", b"X-Request-Id",
+)  # fmt: skip
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -21,10 +27,7 @@ ALWAYS: Sequence[tuple[bytes, bytes]] = (
     (b"vary", b"Authorization, Accept-Encoding"),
     (b"x-content-type-options", b"nosniff"),
     (b"access-control-allow-origin", b"*"),
-    (
-        b"access-control-expose-headers",
-        b"Content-Location, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Redisclosure-Notice, X-Request-Id",
-    ),
+    (b"access-control-expose-headers", b", ".join(EXPOSED)),
 )
 PREFLIGHT: Sequence[tuple[bytes, bytes]] = (
     (b"access-control-allow-origin", b"*"),
@@ -66,9 +69,11 @@ def answer(result: FhirResult, wishes: Wishes) -> Response:
         headers.append((b"last-modified", http_date(result.last_updated).encode()))
     if result.noticed:
         headers.append(HEADER)
+    if result.urgent:
+        headers.append(NO_EMERGENCY_CHANNEL)
     if result.location is not None:
         headers.append((b"location", f"{wishes.base}/{result.location}".encode()))
-    body = result.body
+    body = dump(result.outcome) if result.urgent and result.body is None and result.outcome is not None else result.body
     if result.outcome is not None and wishes.prefer.returns in {"minimal", "OperationOutcome"}:
         body = None if wishes.prefer.returns == "minimal" else dump(result.outcome)
     return _with_body(200 if body and result.status == 204 else result.status, headers, body, wishes)

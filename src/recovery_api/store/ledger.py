@@ -13,6 +13,7 @@ from recovery_api.store.engine import Engine
 from recovery_api.store.statement import Dialect, SqlValue, bind
 from recovery_api.store.statements import Statements
 from recovery_api.store.tables import ledger
+from recovery_api.store.writer import Writer
 
 NEVER: Final = (1 << 63) - 1
 """The stamp of an entry that does not expire."""
@@ -89,6 +90,21 @@ class Ledger:
         statement = self._statements.fixed(f"ledger-{name}", lambda: _adding(dialect) if name == "add" else _WRITES[name])
         async with self._engine.writing() as connection:
             return await connection.execute(statement.text, statement.values({"now": self._clock(), **values}))
+
+
+async def recall(writer: Writer, kind: str, key: str) -> Entry | None:
+    """The entry of the key, as a transaction finds it."""
+    statement = writer.statements.fixed("ledger-find", lambda: _READS["find"])
+    rows = await writer.connection.fetch(statement.text, statement.values({"now": writer.stamp, "of_kind": kind, "of_key": key}))
+    return Entry._make(cast("Any", rows[0])) if rows else None
+
+
+async def remember(writer: Writer, kind: str, key: str, content: bytes, *, owner: str) -> None:
+    """Write a new entry that does not expire, in a transaction."""
+    dialect = writer.statements.dialect
+    statement = writer.statements.fixed("ledger-add", lambda: _adding(dialect))
+    given = {"now": writer.stamp, "of_kind": kind, "of_key": key, "of_owner": owner, "said": content, "until": NEVER}
+    await writer.connection.execute(statement.text, statement.values(given))
 
 
 _NOW = bind("now", BigInteger())

@@ -14,7 +14,7 @@ from recovery_api.store.records import STORED, Context, Record
 from recovery_api.store.search import Cursor, Page, SearchQuery, count_statement, page_statement
 from recovery_api.store.statement import Dialect, SqlValue, Statement, bind, in_list, text_list
 from recovery_api.store.statements import Statements, horizon, last_stamp
-from recovery_api.store.tables import client_context, history, party, resource
+from recovery_api.store.tables import claim, client_context, history, party, resource
 from recovery_api.store.visibility import SYSTEM, Visibility
 
 WIDTH = len(Record._fields)
@@ -116,6 +116,13 @@ class Reader(Connected):
         for type_, id_, version, client in cast("Sequence[tuple[str, str, int, str]]", rows):
             found.setdefault((type_, id_, version), []).append(client)
         return found
+
+    async def claimed(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that somebody has claimed."""
+        dialect = self.statements.dialect
+        statement = self.statements.fixed("claimed", lambda: select(claim.c.key).where(in_list(claim.c.key, "keys", dialect)))
+        rows = await self.connection.fetch(statement.text, statement.values({"keys": text_list(keys, dialect)})) if keys else ()
+        return {row[0] for row in cast("Sequence[tuple[str]]", rows)}
 
     async def horizon(self) -> int:
         """The stamp up to which nothing is still being written: what is there with an older stamp is all there ever will be."""

@@ -113,11 +113,15 @@ class Writer(Reader):
         return True
 
     async def lock(self, type: str, id: str) -> Record | None:
-        """The current version, held until the transaction ends: nobody else can change it, nor its client's context."""
+        """The current version, held until the transaction ends: nobody else can change it, nor its client's context.
+
+        Where somebody else has just changed it, PostgreSQL judges the version that it waited for by parties that the statement does not
+        see yet, and finds nothing: what is read afresh is then asked for again.
+        """
         statement = self.statements.get(("lock", type, self.visibility.key), lambda: self._locking(type))
-        rows = await self.fetch(statement, {"id": id})
-        if not rows:
-            return None
+        while not (rows := await self.fetch(statement, {"id": id})):
+            if self.statements.dialect == "sqlite" or await self.read(type, id) is None:
+                return None
         record, context = Record._make(cast("Any", rows[0][:WIDTH])), cast("int | None", rows[0][WIDTH])
         if context is not None:
             self.contexts[record.client] = Context(context, alone=type in FRAMING)

@@ -9,6 +9,7 @@ from recovery_api.fhir.errors import FhirError
 from recovery_api.interactions.audit_events import project
 from recovery_api.interactions.care import expiring_consents, supervision_check_ins
 from recovery_api.interactions.care.check_ins import miss
+from recovery_api.interactions.care.identity import screen
 from recovery_api.interactions.care.unacknowledged import reassign_due
 from recovery_api.interactions.context import Server
 
@@ -24,6 +25,7 @@ ROUNDS: Final[Sequence[tuple[Callable[[Server], Awaitable[object]], str]]] = (
     (miss, "The check-ins that were missed can't be told now."),
     (supervision_check_ins.plan_all, "The next check-ins can't be planned now."),
     (expiring_consents.tell_all, "Whose consents end soon can't be told now."),
+    (screen, "Referrals can't be matched now."),
 )
 """What is done each minute, and what is said where it fails."""
 

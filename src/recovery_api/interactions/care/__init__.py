@@ -6,54 +6,67 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from recovery_api.interactions.care import boundary_events, care_teams, case_discussions, episodes, supervision_check_ins
-from recovery_api.interactions.care.appointments import plan_session
-from recovery_api.interactions.care.assignments import respect_wishes
-from recovery_api.interactions.care.check_ins import watch
-from recovery_api.interactions.care.escalations import close_task, complete_task, follow_observation
-from recovery_api.interactions.care.goals import keep_the_pace
-from recovery_api.interactions.care.instruments import score_response
-from recovery_api.interactions.care.notes import (
-    keep_fingerprint,
-    not_while_read,
-    replaces_what_was_signed,
-    reviewed_by_its_operations,
-    text_of_own_draft,
+from recovery_api.interactions.care import (
+    appointments,
+    assignments,
+    boundary_events,
+    care_teams,
+    case_discussions,
+    check_ins,
+    consents,
+    episodes,
+    escalations,
+    goals,
+    identity,
+    instruments,
+    notes,
+    referrals,
+    requests,
+    sessions,
+    supervision_check_ins,
 )
-from recovery_api.interactions.care.sessions import be_alone, be_complete, be_past, keep_times
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
 
 PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
-        "Binary": (text_of_own_draft,),
-        "CareTeam": (respect_wishes, care_teams.prepare),
+        "Binary": (notes.text_of_own_draft,),
+        "CareTeam": (assignments.respect_wishes, care_teams.prepare),
         "Communication": (case_discussions.prepare,),
-        "DocumentReference": (not_while_read,),
-        "Encounter": (keep_times,),
+        "Consent": (consents.prepare,),
+        "DocumentReference": (notes.not_while_read,),
+        "Encounter": (sessions.keep_times,),
         "EpisodeOfCare": (episodes.prepare,),
-        "Goal": (keep_the_pace,),
-        "Observation": (be_past,),
-        "Task": (complete_task, reviewed_by_its_operations, supervision_check_ins.prepare_task),
+        "Goal": (goals.keep_the_pace,),
+        "Observation": (sessions.be_past,),
+        "ServiceRequest": (referrals.prepare_order,),
+        "Task": (
+            escalations.complete_task,
+            notes.reviewed_by_its_operations,
+            supervision_check_ins.prepare_task,
+            referrals.prepare,
+            identity.prepare,
+            requests.prepare,
+        ),
     }
 )
 """By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
 FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
-        "Appointment": (plan_session,),
-        "Binary": (keep_fingerprint,),
+        "Appointment": (appointments.plan_session,),
+        "Binary": (notes.keep_fingerprint,),
         "Communication": (supervision_check_ins.follow_communication,),
-        "DocumentReference": (replaces_what_was_signed,),
-        "Encounter": (be_alone, be_complete, watch),
+        "DocumentReference": (notes.replaces_what_was_signed,),
+        "Encounter": (sessions.be_alone, sessions.be_complete, check_ins.watch, referrals.begin_episode),
         "EpisodeOfCare": (episodes.follow,),
-        "Observation": (follow_observation, boundary_events.follow),
-        "QuestionnaireResponse": (score_response, follow_observation),
-        "Task": (close_task, supervision_check_ins.follow_task),
+        "Observation": (escalations.follow_observation, boundary_events.follow),
+        "QuestionnaireResponse": (instruments.score_response, escalations.follow_observation),
+        "Task": (escalations.close_task, supervision_check_ins.follow_task, referrals.follow, identity.follow),
     }
 )
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
-REMOVING: Mapping[str, Sequence[Step]] = MappingProxyType({"DocumentReference": (not_while_read,)})
+REMOVING: Mapping[str, Sequence[Step]] = MappingProxyType({"DocumentReference": (notes.not_while_read,)})
 """By type, what must hold when a resource is deleted: `before` and `after` are its last version."""
 
 

@@ -1,0 +1,52 @@
+"""Requests of clients about their record: the server sets who decides them and by when (domain/requests.py)."""
+from datetime import datetime
+
+from recovery_api.domain import requests
+from recovery_api.domain.codes import ref
+from recovery_api.domain.referrals import client_of
+from recovery_api.fhir.errors import Forbidden, Issue, Unprocessable
+from recovery_api.fhir.instants import instant
+from recovery_api.fhir.search.dates import implicit_range
+from recovery_api.fhir.search.expression import Own, both
+from recovery_api.interactions.care.teams import case_manager
+from recovery_api.interactions.care.written import Written
+from recovery_api.policy.relations import RULES
+from recovery_api.store.search import SearchQuery
+
+SECOND = 1_000_000
+
+
+async def prepare(written: Written) -> None:
+    """Hold a request to its table, and state its owner and its deadline."""
+    before, after = written.before, written.after
+    code = requests.code_of(before if before is not None else after)
+    if code is None:
+        if requests.code_of(after) is not None:
+            raise Unprocessable(Issue("business-rule", "A Task does not become a client's request.", "Task.code", key="request-fixed"))
+        return
+    requests.check(before, after, written.actor.role)
+    if written.actor.role == "client" and not await _is_theirs(written):
+        raise Forbidden(Issue("forbidden", "The client asks, or their verified representative.", "Task.requester", key="own-request"))
+    server, now = written.server, instant(written.server.clock())
+    if before is None:
+        client = client_of(after)
+        manager = await case_manager(server, written.writer, client) if client else None
+        after |= {"intent": "order", "authoredOn": now}
+        after.pop("owner", None)
+        if manager is not None:
+            after["owner"] = ref(manager)
+    after["lastModified"] = now
+    if before is None or written.became("status", "on-hold"):
+        stamp = implicit_range(after.get("authoredOn", now), server.zone).low
+        asked = datetime.fromtimestamp(stamp // SECOND, server.zone)
+        end = requests.deadline(code, asked, after["status"])
+        after["restriction"] = {"period": {"start": asked.isoformat(), "end": end.isoformat()}}
+    elif "restriction" in before:
+        after["restriction"] = before["restriction"]
+
+
+async def _is_theirs(written: Written) -> bool:
+    """Whether the record is the caller's own, or that of somebody whom they represent."""
+    client = (client_of(written.after) or "").removeprefix("Patient/")
+    own = SearchQuery(("Patient",), both(Own("id", "=", client), RULES["own-record"].opens), count=1)
+    return bool((await written.writer.search(own)).records)
