@@ -16,7 +16,10 @@ from recovery_api.settings import SETTINGS
 from tests.program import Program, free_port
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/tutorial/first-session.md", "docs/how-to/connect-an-ehr-backend.md", "docs/how-to/sign-in.md")
+PAGES = (
+    "README.md", "docs/tutorial/first-session.md", "docs/how-to/connect-an-ehr-backend.md", "docs/how-to/sign-in.md",
+    "docs/how-to/record-a-session.md", "docs/how-to/sign-a-note.md",
+)  # fmt: skip
 DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("**/*.md" if folder.name == "docs" else "*.md"))
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "--- next ---"
