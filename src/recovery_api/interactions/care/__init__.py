@@ -15,7 +15,7 @@ from recovery_api.interactions.care.notes import (
     reviewed_by_its_operations,
     text_of_own_draft,
 )
-from recovery_api.interactions.care.sessions import be_alone, be_complete, be_past, keep_times
+from recovery_api.interactions.care.sessions import be_alone, be_complete, keep_times
 from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
@@ -25,7 +25,6 @@ PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
         "Binary": (text_of_own_draft,),
         "DocumentReference": (not_while_read,),
         "Encounter": (keep_times,),
-        "Observation": (be_past,),
         "Task": (reviewed_by_its_operations,),
     }
 )
