@@ -25,6 +25,8 @@ PAGES = (
     "docs/tutorial/operator.md",
     "docs/how-to/connect-an-ehr-backend.md",
     "docs/how-to/sign-in.md",
+    "docs/how-to/record-a-session.md",
+    "docs/how-to/sign-a-note.md",
     "docs/how-to/supervise.md",
 )
 DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("**/*.md" if folder.name == "docs" else "*.md"))

@@ -235,10 +235,36 @@ async def test_what_is_posted_late_must_be_complete(there: Api) -> None:
     assert (await maya.get("Encounter?identifier=https://phone.example/maya|half-session")).ids == set()
 
 
-async def test_what_is_to_come_was_not_observed(there: Api) -> None:
-    maya = there.as_(MAYA)
-    for effective in ({"effectiveDateTime": LATER}, {"effectiveDateTime": "2026-11-11"}):
-        answer = await maya.post("Observation", observation() | effective)
-        assert (answer.status, answer.keys) == (422, {"observed-later"})
-    today = await maya.post("Observation", observation() | {"effectiveDateTime": "2026-11-10"})
-    assert today.status == 201
+async def test_what_is_still_to_come_was_not_observed(there: Api) -> None:
+    sent = late("ahead")
+    sent["entry"][1]["resource"]["effectiveDateTime"] = LATER
+    answer = await there.as_(MAYA).post("", sent)
+    assert (answer.status, answer.keys) == (422, {"session-times"})
+
+
+async def test_a_clock_that_is_ahead_hinders_nobody(api: Api) -> None:
+    maya, encounter = api.as_(MAYA), await made(api.as_(MAYA), session(status="arrived"))
+    ahead = {"op": "add", "path": "/period", "value": {"start": "2026-11-10T12:05:00Z", "end": "2026-11-10T13:00:00Z"}}
+    assert (await maya.patch(encounter, moved("in-progress", ahead))).json["period"]["start"][:16] == "2026-11-10T12:00"
+    await made(maya, observation(encounter={"reference": encounter}, effectiveDateTime="2026-11-10T12:05:00Z"))
+    await made(maya, note(context={"encounter": [{"reference": encounter}]}))
+    end = {"op": "add", "path": "/period/end", "value": "2026-11-10T12:05:00Z"}
+    assert (await maya.patch(encounter, moved("finished", end))).json["period"]["end"][:16] == "2026-11-10T12:00"
+
+
+async def test_times_that_a_companion_tells_are_kept_where_they_can_be(api: Api) -> None:
+    maya, encounter = api.as_(MAYA), await made(api.as_(MAYA), session(status="arrived"))
+    begins = {"op": "add", "path": "/period", "value": {"start": "2026-11-10T11:50:00Z"}}
+    await maya.patch(encounter, moved("in-progress", begins))
+    await made(maya, observation(encounter={"reference": encounter}))
+    await made(maya, note(context={"encounter": [{"reference": encounter}]}))
+    early, end = ({"op": "add", "path": "/period/end", "value": f"2026-11-10T{hour}:00Z"} for hour in ("11:40", "11:55"))
+    assert (await maya.patch(encounter, moved("finished", early))).status == 422
+    told = (await maya.patch(encounter, moved("finished", end))).json["period"]
+    assert told == {"start": "2026-11-10T11:50:00Z", "end": "2026-11-10T11:55:00Z"}
+
+
+async def test_a_case_manager_tells_of_a_session_that_was_anothers(there: Api) -> None:
+    told: dict[str, Any] = {"period": {"start": "2026-11-09T10:00:00Z", "end": "2026-11-09T11:00:00Z"}}
+    assert (await there.as_(RUTH).post("Encounter", session(status="finished", **told))).status == 201
+    assert (await there.as_(MAYA).post("Encounter", session(status="finished", **told))).keys == {"session-observed", "session-noted"}

@@ -11,13 +11,12 @@ from zoneinfo import ZoneInfo
 from recovery_api.domain.codes import CANON, PARTICIPATION, concept, local
 from recovery_api.domain.life_cycle import LifeCycle
 from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, has_coding, references_at
 from recovery_api.fhir.search.dates import implicit_range
 
 SESSION_TYPE: Final = (f"{CANON}/CodeSystem/session-type", "companion-session")
-OBSERVED: Final = (f"{CANON}/CodeSystem/observation-category", "companion-session")
-"""The category of what a companion observes."""
 GOING_ON: Final = frozenset({"in-progress", "onleave"})
 TO_COME: Final = frozenset({"planned", "arrived"})
 CANCELLED: Final = "http://hl7.org/fhir/StructureDefinition/encounter-reasonCancelled"
@@ -98,23 +97,29 @@ def begin(session: JsonObject, now: str) -> None:
         session["period"] = {"start": session.get("period", {}).get("start", now)}
 
 
-def go_on(before: JsonObject, after: JsonObject, began: str, now: str) -> None:
+def go_on(before: JsonObject, after: JsonObject, began: str, now: int, zone: ZoneInfo) -> None:
     """Complete the next version of a session, in place: its history is the server's, and so are times that nobody tells.
 
-    `began` is when the state before it began. What was planned gives way to when it began.
+    `began` is when the state before it began, `now` is in microseconds, UTC. What was planned gives way to when it began; a time to
+    come, of a clock that is ahead or of a plan, is now.
     """
-    moves = before["status"] != after["status"]
-    past = [{"status": before["status"], "period": {"start": began, "end": now}}] if moves else []
+    moves, moment = before["status"] != after["status"], instant(now)
+
+    def past(told: str | None) -> str:
+        return moment if told is None or implicit_range(told, zone).low > now else told
+
+    gone = [{"status": before["status"], "period": {"start": began, "end": moment}}] if moves else []
     after.pop("statusHistory", None)
-    if history := [*before.get("statusHistory", ()), *past]:
+    if history := [*before.get("statusHistory", ()), *gone]:
         after["statusHistory"] = history
+    period: JsonObject = before.get("period", {}) | after.get("period", {})
     if after["status"] in GOING_ON and before["status"] in TO_COME:
-        told: JsonObject = after.get("period", {}) if after.get("period") != before.get("period") else {}
-        after["period"] = {"start": told.get("start", now)}
+        is_told = after.get("period") != before.get("period")
+        after["period"] = {"start": past(period.get("start") if is_told else None)}
     elif after["status"] in GOING_ON:
-        after["period"] = {"start": after.get("period", before.get("period", {})).get("start", now)}
+        after["period"] = {"start": past(period.get("start"))}
     elif after["status"] == "finished" and moves:
-        after["period"] = {"end": now} | before.get("period", {}) | after.get("period", {})
+        after["period"] = period | {"start": past(period.get("start")), "end": past(period.get("end"))}
 
 
 def state_began(session: JsonObject) -> str | None:

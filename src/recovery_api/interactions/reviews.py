@@ -192,6 +192,7 @@ async def _texts(act: Act) -> dict[str, bytes]:
 
 
 def _readable(document: JsonObject, texts: dict[str, bytes]) -> str:
-    """The words of a note: of its attachments that are plain text."""
+    """The words of a note: of its attachments that are text, here or in a Binary."""
     plain = [each["attachment"] for each in document["content"] if each["attachment"].get("contentType", "").startswith("text/")]
-    return "\n".join(texts[each["url"]].decode(errors="replace") for each in plain if each.get("url") in texts)
+    held = [base64.b64decode(each["data"]) if "data" in each else texts.get(each.get("url", ""), b"") for each in plain]
+    return "\n".join(each.decode(errors="replace") for each in held)

@@ -39,7 +39,6 @@ PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
         "Encounter": (sessions.keep_times,),
         "EpisodeOfCare": (episodes.prepare,),
         "Goal": (goals.keep_the_pace,),
-        "Observation": (sessions.be_past,),
         "ServiceRequest": (referrals.prepare_order,),
         "Task": (
             escalations.complete_task,

@@ -1,7 +1,6 @@
 """An Appointment that is booked plans a session, and one that is called off cancels it (domain.md 1.3)."""
 from recovery_api.domain.appointments import BOOKED, CALLED_OFF, client_of, planned, staff_of, time_of, why_called_off
 from recovery_api.domain.sessions import cancelled, go_on, is_session
-from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.interactions.care.sessions import began_at
 from recovery_api.interactions.care.written import Written
@@ -40,11 +39,11 @@ async def _plan(written: Written) -> None:
 
 
 async def _revise(written: Written, session: JsonObject, said: JsonObject) -> None:
-    began, now = await began_at(written.server, written.writer, session), instant(written.writer.stamp)
+    began = await began_at(written.server, written.writer, session)
 
     def revise(current: JsonObject) -> JsonObject:
         revised = current | said
-        go_on(current, revised, began, now)
+        go_on(current, revised, began, written.writer.stamp, written.server.zone)
         return revised
 
     await change(written.server, written.writer, "Encounter", session["id"], revise)

@@ -2,7 +2,6 @@
 from recovery_api.domain.session_notes import unobserved
 from recovery_api.domain.sessions import (
     GOING_ON,
-    OBSERVED,
     SESSION_TYPE,
     begin,
     check_history,
@@ -15,7 +14,7 @@ from recovery_api.domain.sessions import (
 from recovery_api.fhir.errors import Conflict, Issue, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.care.notes import notes_of
 from recovery_api.interactions.care.written import Written
@@ -35,7 +34,7 @@ async def keep_times(written: Written) -> None:
         check_history(after, zone)
     else:
         began = await began_at(written.server, written.writer, before) if before["status"] != after["status"] else now
-        go_on(before, after, began, now)
+        go_on(before, after, began, written.writer.stamp, zone)
     if before is None or before["status"] != after["status"] or before.get("period") != after.get("period"):
         check_times(after, written.writer.stamp, zone)
 
@@ -76,8 +75,12 @@ async def _check_free(written: Written, who: str) -> None:
 
 
 async def be_complete(written: Written) -> None:
-    """Raise Unprocessable where a session is finished and what was observed, or a note, is not there."""
-    if not is_session(written.after) or not written.became("status", "finished"):
+    """Raise Unprocessable where a session is finished and what was observed, or a note, is not there.
+
+    Who tells of a session that was another's, when it is over, need not know.
+    """
+    there = written.before is not None or written.actor.holder in references_at(written.after, "participant.individual")
+    if not is_session(written.after) or not written.became("status", "finished") or not there:
         return
     session = f"Encounter/{written.after['id']}"
     observations = await found(written.server, written.writer, "Observation", ("encounter", session))
@@ -90,18 +93,14 @@ async def be_complete(written: Written) -> None:
         )
         for code in unobserved(observations)
     ]
+    told = [] if written.before else [each["effectiveDateTime"] for each in observations if "effectiveDateTime" in each]
+    issues += [
+        Issue("business-rule", "What was observed has happened.", "Observation.effectiveDateTime", key="session-times")
+        for moment in told
+        if implicit_range(moment, written.server.zone).low > written.writer.stamp
+    ]
     if not await notes_of(written.server, written.writer, session):
         says = "There is no note: write at least a draft (a DocumentReference whose context.encounter is the session)."
         issues.append(Issue("business-rule", says, "Encounter.status", key="session-noted"))
     if issues:
         raise Unprocessable(*issues)
-
-
-async def be_past(written: Written) -> None:
-    """Raise Unprocessable where a companion observed what is still to come."""
-    after, zone = written.after, written.server.zone
-    if not has_coding(after, "category", *OBSERVED):
-        return
-    for name in ("effectiveDateTime", "effectiveInstant"):
-        if name in after and implicit_range(after[name], zone).low > written.writer.stamp:
-            raise Unprocessable(Issue("business-rule", "What is observed has happened.", f"Observation.{name}", key="observed-later"))
