@@ -90,6 +90,12 @@ async def test_the_supervisor_gets_a_task_that_nobody_else_sees(shared: Api) -> 
         assert (await shared.as_(other).get(f"Task/{task['id']}")).status in {403, 404}
 
 
+async def test_about_whom_nobody_supervises_it_comes_back_to_who_told_it(shared: Api) -> None:
+    await told(shared, about="Practitioner/omar")
+    omars = (await shared.as_(OMAR).get("Task", code=f"{CANON}/CodeSystem/task-code|boundary-event")).matches
+    assert omars == []
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -84,6 +84,7 @@ async def test_a_client_of_another_organization_is_not_there(shared: Api, client
 async def test_who_holds_the_client_needs_none(shared: Api) -> None:
     answer = await shared.as_(RUTH).post(PATH.format("ana"), asked())
     assert (answer.status, answer.keys) == (422, {"cover-held"})
+    assert (await shared.as_(RUTH).post(PATH.format("ana"), asked(None))).status == 400
 
 
 @pytest.mark.parametrize(

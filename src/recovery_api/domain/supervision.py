@@ -189,8 +189,9 @@ def boundary_task(event: JsonObject, about: str, owner: str | None, now: int) ->
         "lastModified": instant(now),
         "reasonReference": ref(f"Observation/{event['id']}"),
     }
-    if owner:
-        task["owner"] = ref(owner)
+    for element, who in (("requester", next(references_at(event, "performer"), None)), ("owner", owner)):
+        if who:
+            task[element] = ref(who)
     if urgent:
         task["restriction"] = {"period": {"end": instant(now + SAFEGUARDING)}}
     return task

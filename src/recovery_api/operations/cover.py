@@ -32,15 +32,13 @@ async def cover(operating: Operating) -> FhirResult:
     server, request, actor, client = operating.server, operating.request, operating.request.actor, operating.request.id or ""
     now = server.clock()
     async with server.store.writer(server.grants.system, creator=actor.holder) as writer:
-        known = await relations_of(writer, client, now)
-        if not any(one.kind in STAFF and one.organization == actor.organization for one in known):
+        ours = any(one.kind in STAFF and one.organization == actor.organization for one in await relations_of(writer, client, now))
+        if not ours or await _is_denied(operating, writer, client):
             raise NotFound
-        if await _is_denied(operating, writer, client):
-            raise NotFound
+        given = operating.given()
         if await writer.seeing(server.grants.rows(actor, now)).read("Patient", client) is not None:
             raise Unprocessable(Issue("business-rule", "Who holds a client needs no cover.", key="cover-held"))
         owners = await case_managers(server, writer, client)
-        given = operating.given()
         starts, ends = interval(cast("JsonObject", given.one("period")), server.zone)
         starts = max(starts, now)
         covers.check_period(starts, ends, now)

@@ -28,13 +28,14 @@ from recovery_api.store.search import Cursor, Page, SearchQuery
 SUPERVISOR = Bind("supervisor")
 AT_ONCE = 1_000
 own = either(Party(("owner",), SUPERVISOR), PartyIn(("owner",), ("own-role",), SUPERVISOR))
-of_companion = PartyIn(("focus", "requester"), ("supervises-practitioner", "supervises-role"), SUPERVISOR)
+SUPERVISES = ("supervises-practitioner", "supervises-role")
+about_companion, by_companion = (PartyIn((role,), SUPERVISES, SUPERVISOR) for role in ("focus", "requester"))
 of_client = ClientOf(("case-manager", "supervised"), SUPERVISOR)
 CONCERNED = {
     ESCALATION: either(own, of_client),
-    NOTE_REVIEW: either(of_companion, both(own, Not(Row("Task.requester")))),
-    CHECK_IN: of_companion,
-    BOUNDARY_EVENT: of_companion,
+    NOTE_REVIEW: either(by_companion, both(own, Not(Row("Task.requester")))),
+    CHECK_IN: about_companion,
+    BOUNDARY_EVENT: about_companion,
     EXPIRING: of_client,
 }
 """Which Tasks of a code are the supervisor's: those of whom she supervises now, and her clients' and her own."""
