@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from recovery_api.interactions.care.escalations import close_task, complete_task, follow_observation
+from recovery_api.interactions.care.escalations import complete_task, follow_observation
 from recovery_api.interactions.care.instruments import score_response
 from recovery_api.interactions.care.written import Written
 
@@ -22,7 +22,6 @@ FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
         "Observation": (follow_observation,),
         "QuestionnaireResponse": (score_response, follow_observation),
-        "Task": (close_task,),
     }
 )
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
