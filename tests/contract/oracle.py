@@ -29,7 +29,7 @@ Choices where the pages leave one (interfaces.md before world.md before domain.m
 11. A RelatedPerson who is not a verified representative reads as an external reader does, without forms, Tasks and ServiceRequests.
 12. The auditor reads a Binary whose securityContext is a consent form.
 13. A case manager sees a Task without client when she owns or requested it; Tasks of clients who are not hers stay hidden even so, save an
-    escalation that she owns: it has come to her because nobody below has answered.
+    escalation that she owns (it has come to her because nobody below has answered), or of a person who was referred to her organization.
 14. EMP that was raised by hand on something else leaves it to the case managers of the client; PSYTHPN, to the case manager who wrote it.
 15. A deny that names a case manager does not close what a referral opens to her: the clinic's copy is not yet a client.
 """
@@ -212,7 +212,7 @@ class Oracle(Access):
                 self.opened(caller, task)
                 or self._refers(caller, task)
                 or (mine and not client)
-                or (ESCALATION in code and self.means(caller, owner) and self._escalated(caller, task))
+                or (ESCALATION in code and self._escalated(caller, task))
             ),
             "treatment-team": lambda: self.means(caller, requester) and self.opened(caller, task),
             "client": lambda: (
@@ -223,8 +223,12 @@ class Oracle(Access):
         }[caller.role]()
 
     def _escalated(self, caller: Caller, task: Resource) -> bool:
-        """Whether an escalation that has come to a case manager whose client it is not may be read by her."""
-        return "EMP" not in self.labels.of(task) and not self.consents.closes(caller, task)
+        """Whether an escalation may be read by a case manager whose client it is not: she owns it, or the person was referred to her
+        organization."""
+        if "EMP" in self.labels.of(task):
+            return False
+        owned = self.means(caller, reference(task.get("owner"))) and not self.consents.closes(caller, task)
+        return owned or any(reference(each.get("for")) == client_of(task) for each in self._referrals(caller))
 
     def _request(self, caller: Caller, request: Resource) -> bool:
         requester = reference(request.get("requester"))

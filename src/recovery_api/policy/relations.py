@@ -124,6 +124,7 @@ RULES: Mapping[str, Expression] = MappingProxyType(
                     both(no_client, mine("owner", "requester")),
                     both(kind("referral"), Party(("owner",), ORGANIZATION)),
                     both(kind("escalation"), mine("owner"), not_apart, not_denied_in_person),
+                    both(kind("escalation"), referred_client, not_apart),
                 ),
             ),
             both(either(kind("supervision"), kind("boundary-event")), either(mine("owner", "requester"), supervised_staff)),
