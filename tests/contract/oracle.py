@@ -30,7 +30,7 @@ Choices where the pages leave one (interfaces.md before world.md before domain.m
 11. A RelatedPerson who is not a verified representative reads as an external reader does, without forms, Tasks and ServiceRequests.
 12. The auditor reads a Binary whose securityContext is a consent form.
 13. A case manager sees a Task without client when she owns or requested it; Tasks of clients who are not hers stay hidden even so, save an
-    escalation that she owns: it has come to her because nobody below has answered.
+    escalation that she owns (it has come to her because nobody below has answered), or of a person who was referred to her organization.
 14. EMP that was raised by hand on something else leaves it to the case managers of the client (domain.md 4.2, rule 3: Decision 10 is
     about supervision); PSYTHPN, inside, to who wrote it, where it is a note, message or Observation that somebody writes, and to the
     clinician of 6. The auditor is not subject to labels: what they may read, they read to see that all is right.
@@ -230,7 +230,7 @@ class Oracle(Access):
                 or self._refers(caller, task)
                 or self._about_referred(caller, task)
                 or (mine and not client)
-                or (ESCALATION in code and self.means(caller, owner) and self._escalated(caller, task))
+                or (ESCALATION in code and self._escalated(caller, task))
             ),
             "treatment-team": lambda: self.means(caller, requester) and self.opened(caller, task),
             "client": lambda: (
@@ -241,8 +241,12 @@ class Oracle(Access):
         }[caller.role]()
 
     def _escalated(self, caller: Caller, task: Resource) -> bool:
-        """Whether an escalation that has come to a case manager whose client it is not may be read by her."""
-        return "EMP" not in self.labels.of(task) and not self.consents.closes(caller, task)
+        """Whether an escalation may be read by a case manager whose client it is not: she owns it, or the person was referred to her
+        organization."""
+        if "EMP" in self.labels.of(task):
+            return False
+        owned = self.means(caller, reference(task.get("owner"))) and not self.consents.closes(caller, task)
+        return owned or any(reference(each.get("for")) == client_of(task) for each in self._referrals(caller))
 
     def _request(self, caller: Caller, request: Resource) -> bool:
         requester = reference(request.get("requester"))

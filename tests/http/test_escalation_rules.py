@@ -9,10 +9,10 @@ from recovery_api.domain.codes import CANON, ref
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.shipped import shipped
 from tests.api import Api, serving
-from tests.callers import APP_ANA, IRIS, KIM, LEO, MAYA, OMAR, RUTH
+from tests.callers import APP_ANA, CHEN, IRIS, KIM, LEO, MAYA, OMAR, RUTH, SYS_LAKESIDE
 from tests.databases import Databases
-from tests.http.escalating import PHQ_9, URGE, ends, escalations, response, status, walked, written
-from tests.http.resources import bundle, local, observation, post
+from tests.http.escalating import PHQ_9, URGE, YES, ends, escalations, response, status, walked, written
+from tests.http.resources import bundle, local, observation, post, referral
 from tests.world import Story
 
 # Rules ------------------------------------------------------------------------------------------------------------------
@@ -103,6 +103,22 @@ async def test_the_clients_case_manager_acts_on_what_the_client_tells_and_whoeve
     await written(office, observation("urge-self-harm", 8, "ben", "leo"), LEO)
     [task] = (await office.as_(IRIS).get("Task", code=f"{CANON}/CodeSystem/task-code|escalation")).matches
     assert (task["owner"], task["for"]) == (ref("Practitioner/iris"), ref("Patient/ben"))
+
+
+async def test_what_comes_with_a_referral_is_escalated_to_the_case_managers_whom_it_was_sent_to(api: Api) -> None:
+    sent = referral()
+    person = sent["entry"][0]["fullUrl"]
+    answers = response("c-ssrs", {"93249-1": YES}) | {"subject": ref(person)}
+    del answers["author"]
+    sent["entry"].append(post(answers))
+    answer = await api.as_(SYS_LAKESIDE).post("", sent)
+    assert answer.status == 200, answer.body
+    code = f"{CANON}/CodeSystem/task-code|escalation"
+    for manager in (RUTH, OMAR):
+        [task] = (await api.as_(manager).get("Task", code=code, status="requested")).matches
+        assert (task["priority"], "owner" in task) == ("stat", False)
+    for other in (SYS_LAKESIDE, MAYA, CHEN):
+        assert (await api.as_(other).get(f"Task/{task['id']}")).status == 404
 
 
 # Plans that are stored --------------------------------------------------------------------------------------------------

@@ -187,6 +187,7 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
                             both(no_client, mine("owner", "requester")),
                             both(either(kind("referral"), referred_client), Party(("owner",), ORGANIZATION)),
                             both(kind("escalation"), mine("owner"), not_apart, not_denied_in_person),
+                            both(kind("escalation"), referred_client, not_apart),
                         ),
                     ),
                     both(either(kind("supervision"), kind("boundary-event")), either(mine("owner", "requester"), supervised_staff)),

@@ -61,7 +61,7 @@ FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
         "EpisodeOfCare": (episodes.follow,),
         "Observation": (escalations.follow_observation, boundary_events.follow),
         "QuestionnaireResponse": (instruments.score_response, escalations.follow_observation),
-        "Task": (escalations.close_task, supervision_check_ins.follow_task, referrals.follow, identity.follow),
+        "Task": (supervision_check_ins.follow_task, referrals.follow, identity.follow),
     }
 )
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""

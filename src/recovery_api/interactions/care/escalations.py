@@ -22,6 +22,7 @@ from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import change, found, make
 from recovery_api.policy.facets import client_of
+from recovery_api.policy.periods import interval
 from recovery_api.store.reader import Reader
 from recovery_api.store.writer import Writer
 
@@ -49,14 +50,17 @@ class Fired(NamedTuple):
 
 async def follow_observation(written: Written) -> None:
     """Raise what follows from an Observation or QuestionnaireResponse."""
-    await escalate(written.server, written.writer, written.after, is_new=written.before is None)
+    await escalate(written.server, written.writer, written.after)
 
 
-async def escalate(server: Server, writer: Writer, resource: JsonObject, *, is_new: bool) -> None:
-    """Raise what follows from a version that was stored; `is_new`: it is the first."""
+async def escalate(server: Server, writer: Writer, resource: JsonObject) -> None:
+    """Raise what follows from a version that was stored."""
     client = client_of(resource, server.matrix)
     for fired in await fire(server, writer.seeing(server.grants.system), resource, client):
-        await _raise(server, writer, fired, resource, client, is_new=is_new)
+        key = f"escalation {fired.rule.url} {client}"
+        await writer.claim(key)  # two transactions that raise the same follow each other
+        await _raise(server, writer, fired, resource, client)
+        await writer.release(key)
 
 
 async def fire(server: Server, writer: Writer, resource: JsonObject, client: str) -> list[Fired]:
@@ -105,22 +109,21 @@ async def proposed(server: Server, reader: Reader, fired: Fired, resource: JsonO
     }
 
 
-async def _raise(server: Server, writer: Writer, fired: Fired, resource: JsonObject, client: str, *, is_new: bool) -> None:
+async def _raise(server: Server, writer: Writer, fired: Fired, resource: JsonObject, client: str) -> None:
     """Make the Task, or make the open one more pressing; nothing where the same resource was escalated so before."""
-    held = await writer.claim(_key(fired.rule.url, client))
-    if not (held and is_new):
-        standing = await _standing(server, writer, fired.rule, client)
-        if task := next((one for one in standing if one["status"] in OPEN), None):
-            await _press(server, writer, task, fired.action.priority, resource)
-            return
-        reason = f"{resource['resourceType']}/{resource['id']}"
-        known = [one["priority"] for one in standing if reason in references_at(one, "reasonReference")]
-        if any(PRIORITIES.index(one) >= PRIORITIES.index(fired.action.priority) for one in known):
-            await writer.release(_key(fired.rule.url, client))
-            return
-    await make(server, writer, await proposed(server, writer, fired, resource, client))
-    if fired.action.priority == "stat":
-        await _flag(server, writer, resource, client)
+    priority, reason = fired.action.priority, f"{resource['resourceType']}/{resource['id']}"
+    standing = await _standing(server, writer, fired.rule, client)
+    if task := next((one for one in standing if one["status"] in OPEN), None):
+        if _is_more(priority, task["priority"]):
+            await _press(server, writer, task["id"], priority)
+            await _flag(server, writer, priority, resource, client)
+    elif all(_is_more(priority, one["priority"]) for one in standing if reason in references_at(one, "reasonReference")):
+        await make(server, writer, await proposed(server, writer, fired, resource, client))
+        await _flag(server, writer, priority, resource, client)
+
+
+def _is_more(priority: str, than: str) -> bool:
+    return PRIORITIES.index(priority) > PRIORITIES.index(than)
 
 
 async def _standing(server: Server, writer: Writer, rule: Rule, client: str) -> list[JsonObject]:
@@ -129,24 +132,23 @@ async def _standing(server: Server, writer: Writer, rule: Rule, client: str) -> 
     return [task for task in tasks if task.get("instantiatesCanonical", "").partition("|")[0] == rule.url]
 
 
-async def _press(server: Server, writer: Writer, task: JsonObject, priority: str, resource: JsonObject) -> None:
-    if PRIORITIES.index(priority) <= PRIORITIES.index(task["priority"]):
-        return
+async def _press(server: Server, writer: Writer, id: str, priority: str) -> None:
     sooner = deadline(server, priority)
 
-    def revise(current: JsonObject) -> JsonObject:
-        current["priority"] = priority
-        if current["status"] == "requested":
-            current["restriction"]["period"]["end"] = min(current["restriction"]["period"]["end"], sooner)
-        return current
+    def revise(task: JsonObject) -> JsonObject:
+        task["priority"] = priority
+        period = task.setdefault("restriction", {}).setdefault("period", {})
+        if task["status"] == "requested" and interval({"end": sooner}, server.zone)[1] < interval(period, server.zone)[1]:
+            period["end"] = sooner
+        return task
 
-    await change(server, writer, "Task", task["id"], revise)
-    if priority == "stat":
-        await _flag(server, writer, resource, task["for"]["reference"].removeprefix("Patient/"))
+    await change(server, writer, "Task", id, revise)
 
 
-async def _flag(server: Server, writer: Writer, resource: JsonObject, client: str) -> None:
-    """An active Flag for whoever meets the client; one is enough. The case manager takes it back."""
+async def _flag(server: Server, writer: Writer, priority: str, resource: JsonObject, client: str) -> None:
+    """At stat, an active Flag for whoever meets the client; one is enough. A case manager takes it back."""
+    if priority != "stat":
+        return
     flags = await found(server, writer, "Flag", ("patient", client))
     if any(flag["status"] == "active" and has_coding(flag, "code", *SAFETY_ALERT[:2]) for flag in flags):
         return
@@ -171,18 +173,6 @@ async def complete_task(written: Written) -> None:
     if written.before is None and is_escalation(written.after):
         priority = written.after.setdefault("priority", "routine")
         written.after.setdefault("restriction", {}).setdefault("period", {}).setdefault("end", deadline(written.server, priority))
-
-
-async def close_task(written: Written) -> None:
-    """When an escalation is closed, its rule may raise another one."""
-    before, after = written.before, written.after
-    if is_escalation(after) and before is not None and before["status"] in OPEN and after["status"] not in OPEN:
-        url, client = after.get("instantiatesCanonical", "").partition("|")[0], client_of(after, written.server.matrix)
-        await written.writer.release(_key(url, client))
-
-
-def _key(url: str, client: str) -> str:
-    return f"escalation {url} {client}"
 
 
 def _instant(moment: datetime) -> str:

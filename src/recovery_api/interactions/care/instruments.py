@@ -35,10 +35,10 @@ async def _score(written: Written, instrument: Instrument, standing: Iterable[Js
         before = known.get(told["code"]["coding"][0]["code"])
         if before is None:
             stored = await make(server, writer, told)
-            await escalate(server, writer, stored, is_new=True)
+            await escalate(server, writer, stored)
         elif _content(before) != _content(told):
             stored = await change(server, writer, "Observation", before["id"], partial(_corrected, told))
-            await escalate(server, writer, stored, is_new=False)
+            await escalate(server, writer, stored)
 
 
 def _content(observation: JsonObject) -> JsonObject:
