@@ -5,13 +5,17 @@ from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.operations.break_glass import break_glass
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.everything import everything
+from recovery_api.operations.expand import expand
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
+from recovery_api.operations.lookup import lookup
 from recovery_api.operations.meta import meta
 from recovery_api.operations.meta_add import meta_add
 from recovery_api.operations.meta_delete import meta_delete
 from recovery_api.operations.preview import preview
+from recovery_api.operations.subsumes import subsumes
 from recovery_api.operations.validate import validate
+from recovery_api.operations.validate_code import validate_code
 from recovery_api.policy.decide import decide_operation
 
 OPERATIONS = registered(
@@ -19,12 +23,16 @@ OPERATIONS = registered(
         "break-glass": break_glass,
         "disclosure-accounting": disclosure_accounting,
         "everything": everything,
+        "expand": expand,
         "explain-access": explain_access,
+        "lookup": lookup,
         "meta": meta,
         "meta-add": meta_add,
         "meta-delete": meta_delete,
         "preview": preview,
+        "subsumes": subsumes,
         "validate": validate,
+        "validate-code": validate_code,
     },
     operations(),
 )
