@@ -141,7 +141,7 @@ def _own_delete(change: Change) -> bool:
 
 
 def _not_published(change: Change) -> bool:
-    return all((version["resourceType"], version.get("url")) not in published_urls() for version in change.versions)
+    return all((version.get("resourceType"), version.get("url")) not in published_urls() for version in change.versions)
 
 
 RULES: Mapping[str, WriteRule] = MappingProxyType(
