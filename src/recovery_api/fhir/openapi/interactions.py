@@ -88,7 +88,7 @@ CONDITIONAL: Mapping[str, tuple[Form, ...]] = {
 }
 """The forms with criteria in place of an id."""
 
-PUBLIC = frozenset({("OperationDefinition", "read{}")})
+PUBLIC = frozenset({("OperationDefinition", "read{}"), ("OperationDefinition", "head{}")})
 """What everybody may ask for, by type and form."""
 
 COMPARTMENT: tuple[Form, ...] = (
