@@ -4,14 +4,15 @@ Structure answers 400; R4's invariants, narratives and claimed profiles 422 (int
 """
 from collections.abc import Iterable
 
-from recovery_api.fhir import conformance, invariants, narrative, profile
+from recovery_api.fhir import conformance, invariants, narrative
+from recovery_api.fhir import profile as structures
 from recovery_api.fhir.errors import BadRequest, Issue, Unprocessable
 from recovery_api.fhir.json import JsonObject
 
 
 def structure(resource: JsonObject, type: str) -> list[Issue]:
     """Where the resource is not what the definition of the type says."""
-    return profile.check(resource, type)
+    return structures.check(resource, type)
 
 
 def rules(resource: JsonObject, type: str) -> list[Issue]:
@@ -22,7 +23,7 @@ def rules(resource: JsonObject, type: str) -> list[Issue]:
 def conforms(resource: JsonObject, profiles: Iterable[str]) -> list[Issue]:
     """Where a well-structured resource is not what profiles ask for: errors and warnings; of one that is not known, information."""
     found: list[Issue] = []
-    for url in dict.fromkeys(profiles):
+    for url in dict.fromkeys(profile.partition("|")[0] for profile in profiles):
         if conformance.is_known(url):
             found += conformance.check(resource, url)
         else:
