@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from code_expansion import NotEnumerable, Terminology
-from profile_facts import profile_facts
+from profile_facts import bindings, profile_facts
+from system_facts import system_facts
 
 Definition = dict[str, Any]
 
 OUTPUT = Path(__file__).parent.parent / "src" / "recovery_api" / "definitions" / "compiled"
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 FHIR_TYPE = CORE + "structuredefinition-fhir-type"
+MOST_LISTED = 300
+"""An extensible value set with more codes than this is not carried."""
 DEFINED = ("resource", "complex-type", "primitive-type")
 KINDS = {"resource": "resource", "complex-type": "complex", "primitive-type": "primitive"}
 
@@ -134,16 +137,21 @@ def main(folder: Path) -> None:
     structures = {one["url"]: one for one in core if one["resourceType"] == "StructureDefinition"}
     terminology = Terminology([*core, *national])
     types = type_facts(structures)
-    profiles = profile_facts(one for one in national if one["resourceType"] == "StructureDefinition")
+    profiles = profile_facts((one for one in national if one["resourceType"] == "StructureDefinition"), structures)
     codes: dict[str, Any] = {}
     syntax: dict[str, str] = {}
-    for url in sorted(bound_value_sets(types.values()) | {row[1] for one in profiles.values() for row in one["bindings"]}):
+    required = bound_value_sets(types.values()) | bindings(profiles.values(), "required")
+    for url in sorted(required | bindings(profiles.values(), "extensible")):
         try:
-            codes[url] = terminology.expand(url)
+            listed = terminology.expand(url)
         except NotEnumerable as reason:
             syntax[url] = str(reason)
+        else:
+            if url in required or sum(map(len, listed.values())) <= MOST_LISTED:
+                codes[url] = listed
     write("types.json", types)
     write("codes.json", codes)
+    write("code-systems.json", system_facts([*core, *national], {system for listed in codes.values() for system in listed}))
     write("not-enumerated.json", syntax)
     write("us-core.json", profiles)
 

@@ -2,10 +2,12 @@
 
     python scripts/compile_fhirpath.py
 
-Source: the compiled facts (`types.json`, `us-core.json`) and `definitions/PlanDefinition-*.json`; run it after `compile_definitions.py`.
+Source: the compiled facts (`types.json`, `us-core.json`), our own StructureDefinitions and PlanDefinitions; run it after
+`compile_definitions.py`.
 """
 from pathlib import Path
 
+from recovery_api.fhir.conformance import known, structure
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.fhirpath.parse import dump_trees
 from recovery_api.fhir.paths import objects_at
@@ -18,10 +20,11 @@ def expressions() -> list[str]:
     """The expressions of every error-severity invariant of R4's types and of the profiles that are carried, and of shipped plans."""
     facts = definitions()
     ours = [rule for name in facts.type_names for rule in facts.type(name).invariants]
-    profiles = [profile for url in facts.profile_urls if (profile := facts.profile(url))]
-    theirs = [rule for profile in profiles for rule in profile.invariants]
+    profiles = [profile for url in known() if (profile := structure(url))]
+    elements = [element for profile in profiles for element in profile["differential"]["element"]]
+    theirs = [rule["expression"] for element in elements for rule in element.get("constraint", ()) if "expression" in rule]
     plans = [one["expression"]["expression"] for plan in shipped("PlanDefinition") for one in objects_at(plan, "action.condition")]
-    return [*(rule.expression for rule in (*ours, *theirs) if rule.severity == "error" and rule.expression), *plans]
+    return [*(rule.expression for rule in ours if rule.severity == "error" and rule.expression), *theirs, *plans]
 
 
 if __name__ == "__main__":

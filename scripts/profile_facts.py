@@ -1,61 +1,59 @@
-"""What a profile asks beyond its base type, as compact facts."""
-from collections.abc import Iterable
+"""What a profile asks beyond its base: its differential, in FHIR's own words, without what is meant for readers."""
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Definition = dict[str, Any]
-PRIVATE = ("fixed", "pattern")
+VALUES = ("fixed", "pattern")
+KEPT: Mapping[str, tuple[str, ...]] = {
+    "type": ("code", "profile", "targetProfile"),
+    "binding": ("strength", "valueSet"),
+    "slicing": ("discriminator", "rules"),
+    "constraint": ("key", "severity", "human", "expression"),
+}
+"""What is kept of an element's parts."""
 
 
-def profile_facts(structures: Iterable[Definition]) -> dict[str, Definition]:
-    """The facts of every profile on a resource or data type, by canonical URL."""
-    return {one["url"]: _facts(one) for one in sorted(structures, key=lambda one: one["url"]) if one.get("derivation") == "constraint"}
+def profile_facts(structures: Iterable[Definition], bases: Mapping[str, Definition]) -> dict[str, Definition]:
+    """The facts of every profile on a resource or data type, and of those of `bases` that it is built on, by URL."""
+    profiles = {one["url"]: one for one in structures if one.get("derivation") == "constraint"}
+    for profile in list(profiles.values()):
+        url = profile["baseDefinition"]
+        while url not in profiles and url in bases and bases[url].get("derivation") == "constraint":
+            profiles[url] = bases[url]
+            url = bases[url]["baseDefinition"]
+    return {url: _facts(one) for url, one in sorted(profiles.items())}
+
+
+def bindings(facts: Iterable[Definition], *strengths: str) -> set[str]:
+    """The value sets that elements of profiles are bound to with one of these strengths."""
+    bound = (element["binding"] for one in facts for element in one["differential"]["element"] if "binding" in element)
+    return {one["valueSet"] for one in bound if one["strength"] in strengths}
 
 
 def _facts(structure: Definition) -> Definition:
-    facts: Definition = {
+    elements = [_element(element) for element in structure["differential"]["element"]]
+    return {
         "type": structure["type"],
-        "base": structure["baseDefinition"],
+        "baseDefinition": structure["baseDefinition"],
         "title": structure.get("title", structure["name"]),
-        "required": [],
-        "limits": [],
-        "mustSupport": [],
-        "values": [],
-        "bindings": [],
-        "targets": [],
-        "slices": [],
-        "invariants": [],
+        "differential": {"element": [element for element in elements if len(element) > 1]},
     }
-    differential = {element["id"] for element in structure["differential"]["element"]}
-    for element in structure["snapshot"]["element"][1:]:
-        _add(facts, element, element["id"] in differential)
-    for element in structure["differential"]["element"]:
-        facts["invariants"] += [
-            [rule["key"], rule["severity"], rule["human"], rule["expression"], element["id"]]
-            for rule in element.get("constraint", ())
-            if "expression" in rule
-        ]
-    return facts
 
 
-def _add(facts: Definition, element: Definition, own: bool) -> None:
-    place = element["id"]
-    base = element.get("base", {})
-    if element["min"] > 0 and (own or element["min"] > base.get("min", 0)):
-        facts["required"].append([place, element["min"]])
-    if element["max"] not in {"*", base.get("max")} and own:
-        facts["limits"].append([place, int(element["max"])])
-    if element.get("mustSupport"):
-        facts["mustSupport"].append(place)
+def _element(element: Definition) -> Definition:
+    said: Definition = {"id": element["id"]}
     for key, value in element.items():
-        if key.startswith(PRIVATE):
-            facts["values"].append([place, "fixed" if key.startswith("fixed") else "pattern", value])
-    binding = element.get("binding", {})
-    if own and binding.get("strength") == "required" and "valueSet" in binding:
-        facts["bindings"].append([place, binding["valueSet"].partition("|")[0]])
-    if own:
-        for declared in element.get("type", ()):
-            if "targetProfile" in declared:
-                facts["targets"].append([place, declared["targetProfile"]])
-    if "slicing" in element:
-        rules = element["slicing"]
-        facts["slices"].append([place, [[one["type"], one["path"]] for one in rules.get("discriminator", ())], rules["rules"]])
+        if key in {"min", "max"} or key.startswith(VALUES):
+            said[key] = value
+        elif key == "binding":
+            if "valueSet" in value:
+                said[key] = _part(value, KEPT[key]) | {"valueSet": value["valueSet"].partition("|")[0]}
+        elif key == "slicing":
+            said[key] = _part(value, KEPT[key])
+        elif key in KEPT:
+            said[key] = [_part(one, KEPT[key]) for one in value]
+    return said
+
+
+def _part(value: Definition, kept: tuple[str, ...]) -> Definition:
+    return {key: value[key] for key in kept if key in value}

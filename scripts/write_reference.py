@@ -1,7 +1,9 @@
-"""The reference pages that say what the program says of itself: settings, the access matrix, rules and errors, decisions of consent.
+"""The reference pages that say what the program says of itself: settings, the access matrix, rules and errors, decisions of consent,
+profiles.
 
-`make reference` writes them to docs/reference; a test holds them fresh.
+`make reference` writes them to docs/reference, and the keys of the rules as a CodeSystem to definitions/; a test holds them fresh.
 """
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +16,10 @@ from recovery_api.domain.consents import ELEMENTS
 from recovery_api.domain.life_cycle import LifeCycle
 from recovery_api.fhir import capability, errors
 from recovery_api.fhir.errors import FhirError, Rule
+from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.outcome import RULES as RULE_SYSTEM
+from recovery_api.fhir.shipped import shipped
+from recovery_api.fhir.terminology import CodeSystem, carried
 from recovery_api.identity.actor import ROLES
 from recovery_api.identity.oauth_errors import ERRORS
 from recovery_api.policy import matrix, relations, writes
@@ -21,6 +27,7 @@ from recovery_api.settings import PREFIX, SETTINGS
 
 ROOT = Path(__file__).parents[1]
 PAGES, TABLE = ROOT / "docs" / "reference", ROOT / "tests" / "contract" / "consent_table.md"
+DEFINITIONS = ROOT / "src" / "recovery_api" / "definitions"
 READING = """For whoever answers for privacy. Each section is a client who has signed something; its table says who then sees what of the
 record. The server's tests ask it for every cell. How to read it:
 
@@ -37,9 +44,16 @@ record. The server's tests ask it for every cell. How to read it:
 GENERATED = "<!-- Made by `make reference`; change what it is made of. -->"
 
 
-def pages() -> dict[str, str]:
-    """The text of each page, by file name."""
-    return {"settings.md": settings(), "access.md": access(), "rules.md": rules(), "consent-decisions.md": consent_decisions()}
+def files() -> dict[Path, str]:
+    """The text of each page, and of the CodeSystem of the rules."""
+    pages = {
+        "settings.md": settings(),
+        "access.md": access(),
+        "rules.md": rules(),
+        "consent-decisions.md": consent_decisions(),
+        "profiles.md": profiles(),
+    }
+    return {PAGES / name: text for name, text in pages.items()} | {DEFINITIONS / "CodeSystem-rule.json": rule_system()}
 
 
 def settings() -> str:
@@ -117,6 +131,81 @@ def _pattern(text: str) -> tuple[str, str, str]:
     for what, *marks in rows:
         alike.setdefault(tuple(marks), []).append(what)
     return f"## {title}\n", f"{about}\n", _table(names, [("; ".join(what), *marks) for marks, what in alike.items()])
+def rule_system() -> str:
+    """The keys of the rules as a CodeSystem: what an OperationOutcome's `details` are coded with."""
+    rules = {rule.key: rule.says.replace("{}", "…") for rule in _rules()}
+    concepts = [{"code": key, "definition": says} for key, says in sorted(rules.items())]
+    said = {
+        "resourceType": "CodeSystem",
+        "id": "rule",
+        "url": RULE_SYSTEM,
+        "version": "0.1.0",
+        "name": "Rule",
+        "title": "Rules",
+        "status": "active",
+        "experimental": False,
+        "date": "2026-11-24",
+        "publisher": "Recovery API",
+        "description": "The keys of this server's own rules. FHIR's invariants, and profiles by their id, are named in the same place.",
+        "caseSensitive": True,
+        "content": "fragment",
+        "count": len(concepts),
+        "concept": concepts,
+    }
+    return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
+
+
+def profiles() -> str:
+    """Every profile, extension, code system, value set and concept map that the server publishes."""
+    structures = shipped("StructureDefinition")
+    resources = [one for one in structures if one["kind"] == "resource"]
+    extensions = [one for one in structures if one["type"] == "Extension"]
+    profile_rows = [(f"`{one['id']}`", one["type"], f"`{_last(one['baseDefinition'])}`", one["description"]) for one in resources]
+    extension_rows = [(f"`{one['id']}`", _context(one), one["description"]) for one in extensions]
+    systems = [carried().system(one["url"]) for one in shipped("CodeSystem")]
+    system_rows = [(f"`{_last(one.url)}`", _codes(one)) for one in systems if one and one.url != RULE_SYSTEM]
+    others = [*shipped("ValueSet"), *shipped("ConceptMap")]
+    return _page(
+        "Profiles and codes",
+        "What this server publishes, below `https://recovery-api.example.org/fhir/`: read at `/fhir/TYPE/ID`, and found by `?url=`.\n"
+        "A resource that claims a profile in `meta.profile`, one of these or of US Core 7, is held to it when it is written (422).",
+        "## Profiles\n",
+        _table(("profile", "of", "on top of", "what it is for"), profile_rows),
+        *(part for one in resources for part in _asked(one)),
+        "## Extensions\n",
+        _table(("extension", "of", "says"), extension_rows),
+        "## Code systems\n",
+        _table(("system", "codes"), system_rows),
+        "## Value sets and concept maps\n",
+        _table(("name", "type", "what is in it"), [(f"`{one['id']}`", one["resourceType"], one["description"]) for one in others]),
+    )
+
+
+def _asked(structure: JsonObject) -> tuple[str, str]:
+    """What one profile asks beyond its base."""
+    rows: list[tuple[str, str, str]] = []
+    for element in structure["differential"]["element"]:
+        said = [f"{element.get('min', 0)}..{element.get('max', '*')}"] if {"min", "max"} & element.keys() else []
+        pattern: JsonObject = element.get("patternCodeableConcept", {})
+        said += [f"`{_last(one['system'])}\\|{one['code']}`" for one in pattern.get("coding", ())]
+        said += [f"`{value}`" for key, value in element.items() if key.startswith("fixed")]
+        said += [f"{binding['strength']} `{_last(binding['valueSet'])}`"] if (binding := element.get("binding")) else []
+        said += [rule["human"] for rule in element.get("constraint", ())]
+        if said:
+            rows.append((f"`{element['id']}`", "; ".join(said), element.get("short", "")))
+    return f"### {structure['id']}\n", _table(("element", "asks", "what it is"), rows)
+
+
+def _last(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def _context(extension: JsonObject) -> str:
+    return ", ".join(one["expression"] for one in extension["context"])
+
+
+def _codes(system: CodeSystem) -> str:
+    return ", ".join(f"`{one.code}`" + (f" (below `{one.parents[0]}`)" if one.parents else "") for one in system.concepts.values())
 
 
 def _is_error(error: object) -> bool:
@@ -152,12 +241,12 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def main() -> None:
-    """Write the pages; with `--check`, say which are stale."""
-    stale = [name for name, text in pages().items() if not (PAGES / name).is_file() or (PAGES / name).read_text("utf-8") != text]
+    """Write the files; with `--check`, say which are stale."""
+    stale = [path.name for path, text in files().items() if not path.is_file() or path.read_text("utf-8") != text]
     if "--check" in sys.argv:
         sys.exit(f"Stale: {', '.join(stale)}; run `make reference`." if stale else 0)
-    for name, text in pages().items():
-        (PAGES / name).write_text(text, "utf-8")
+    for path, text in files().items():
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def test_a_database_that_is_somebodys_own_is_left_alone(tmp_path: Path) -> None:
     for arguments in ((), ("--reset",)):
         said = program.run("demo", "--port", "0", *arguments)
         assert (said.returncode, said.stdout, said.stderr.count("\n")) == (1, "", 1), said.stderr
-    assert rows(f"sqlite:///{tmp_path}/var/recovery.db", "SELECT id FROM resource") == [("jo",)]
+    assert rows(f"sqlite:///{tmp_path}/var/recovery.db", "SELECT id FROM resource WHERE type = 'Patient'") == [("jo",)]
 
 
 def test_make_gives_the_port_to_the_demo() -> None:

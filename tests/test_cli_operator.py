@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from recovery_api.fhir.shipped import published
 from recovery_api.store import migrate, readiness
 from tests.conftest import DatabaseMaker
 from tests.program import Program, free_port, rows
@@ -28,8 +29,13 @@ def test_the_revision_that_a_server_needs_is_the_newest_migration() -> None:
 
 
 def test_migrate_says_what_it_did_and_goes_back_only_when_told_to(program: Program) -> None:
-    assert program.run("migrate").stdout == f"Migrated from base (empty) to {readiness.REVISION}.\n"
-    assert program.run("migrate").stdout == f"The database is at revision {readiness.REVISION} already.\n"
+    count = sum(1 for _ in published())
+    moved, said = program.run("migrate").stdout.splitlines()
+    assert moved == f"Migrated from base (empty) to {readiness.REVISION}."
+    assert said == f"{count} definitions were published; 0 were there already."
+    stayed, said = program.run("migrate").stdout.splitlines()
+    assert stayed == f"The database is at revision {readiness.REVISION} already."
+    assert said == f"0 definitions were published; {count} were there already."
     refused = program.run("migrate", "--revision", "base")
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
     assert "--back" in refused.stderr

@@ -12,7 +12,6 @@ from fastapi import FastAPI
 
 from recovery_api.domain.minors import Ages
 from recovery_api.fhir import capability
-from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.errors import FhirError
 from recovery_api.fhir.json import JsonObject, dump
 from recovery_api.fhir.openapi.document import described
@@ -22,9 +21,7 @@ from recovery_api.fhir.search.match import Resources, View, match
 from recovery_api.fhir.search.parameters import ParameterTable, custom, shipped
 from recovery_api.fhir.search.parse import condition
 from recovery_api.fhir.search.query import SearchContext
-from recovery_api.fhir.search.terminology import CompiledTerminology
-from recovery_api.fhir.shipped import PUBLISHED
-from recovery_api.fhir.shipped import shipped as definitions_of
+from recovery_api.fhir.terminology import carried
 from recovery_api.identity.accounts import Account
 from recovery_api.identity.actor import ROLES, Actor
 from recovery_api.identity.authorization_server import AuthorizationServer, authorization_server
@@ -125,7 +122,7 @@ async def running(
     served = capability.interactions(statement)
     policy = matrix.load(served, RULES)
     table = ParameterTable(served, custom=[*shipped(), *custom(settings.data_dir / "search-parameters")], clients=policy.client)
-    search = SearchContext(table, CompiledTerminology(definitions()), settings.fhir_base, settings.time_zone, clock)
+    search = SearchContext(table, carried(), settings.fhir_base, settings.time_zone, clock)
     extract = Extractor(table, settings.fhir_base, settings.time_zone)
     ring = KeyRing(settings.data_dir / "keys")
     endpoints = Endpoints(settings.allowed_private_endpoints)
@@ -166,7 +163,7 @@ async def running(
         supervision_cadence_days=settings.supervision_cadence_days,
         consent_expiry_days=settings.consent_expiry_days,
         ages=Ages(settings.age_of_majority, settings.minor_consent_age),
-        published={"metadata": dump(told), **{f"{type}/{one['id']}": dump(one) for type in PUBLISHED for one in definitions_of(type)}},
+        published={"metadata": dump(told), **{f"OperationDefinition/{one['id']}": dump(one) for one in capability.operations()}},
         interactions=served,
     )
 

@@ -6,9 +6,11 @@ import pytest
 
 from recovery_api.fhir import invariants, narrative, profile
 from recovery_api.fhir.capability import capability, definition, interactions, operation_types, operations
+from recovery_api.fhir.conformance import structure
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.search.parameters import ParameterTable, shipped
+from recovery_api.fhir.shipped import published
 from recovery_api.fhir.shipped import shipped as of_type
 from recovery_api.operations import OPERATIONS
 from recovery_api.policy import matrix
@@ -45,15 +47,8 @@ def test_every_resource_among_the_definitions_is_valid_and_named_by_its_file() -
         assert resource["url"].startswith("https://recovery-api.example.org/fhir/")
 
 
-def _bound() -> list[JsonObject]:
-    """The value sets of ours that an operation's parameters are bound to."""
-    urls = {parameter.get("binding", {}).get("valueSet") for one in operations() for parameter in one["parameter"]}
-    return [one for one in of_type("ValueSet") if one["url"] in urls]
-
-
 def test_every_file_among_the_definitions_is_used() -> None:
-    known = {definition()["id"]} | {one["id"] for one in (*operations(), *shipped(), *_bound())}
-    known |= {one["id"] for type in ("Measure", "PlanDefinition", "Questionnaire") for one in of_type(type)}
+    known = {definition()["id"]} | {one["id"] for one in (*published(), *shipped())}
     sources = "".join(path.read_text() for folder in ("src", "scripts") for path in (ROOT / folder).rglob("*.py"))
     for path in (each for each in DEFINITIONS.rglob("*") if each.suffix in {".json", ".toml"}):
         named = path.name in sources or f'"{path.stem}"' in sources
@@ -92,11 +87,12 @@ def test_the_statement_as_it_is_served_is_valid(statement: JsonObject) -> None:
     assert statement["instantiates"] == ["http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server"]
 
 
-def test_every_us_core_profile_of_a_served_type_is_supported(statement: JsonObject) -> None:
+def test_every_profile_of_a_served_type_is_supported(statement: JsonObject) -> None:
     said = {url for entry in statement["rest"][0]["resource"] for url in entry.get("supportedProfile", ())}
     facts = definitions()
-    profiles = {url: facts.profile(url) for url in facts.profile_urls}
-    assert said == {url for url, one in profiles.items() if one is not None and one.type in SERVED}
+    theirs = {url for url in facts.profile_urls if "/us/core/" in url}
+    profiles = {url: structure(url) for url in (*theirs, *(one["url"] for one in of_type("StructureDefinition")))}
+    assert said == {url for url, one in profiles.items() if one is not None and one["type"] in SERVED}
 
 
 def test_every_search_parameter_and_include_is_told(statement: JsonObject) -> None:

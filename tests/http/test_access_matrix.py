@@ -54,6 +54,7 @@ PAGE: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("Group",): ("", "rs", "", "rs", "", "", "", ""),
     DIRECTORY: ("rs", "rs", "rs", "rs", "rs", "r", "rs", "crusd"),
     DEFINITIONS: ("rs", "rs", "rs", "rs", "rs", "rs", "rs", "crusd"),
+    ("OperationDefinition",): ("rs", "rs", "rs", "rs", "rs", "rs", "rs", "rs"),
 }  # fmt: skip
 MAY = {(role, type): cells[n] for types, cells in PAGE.items() for type in types for n, role in enumerate(ROLES)}
 

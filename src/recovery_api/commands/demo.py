@@ -81,11 +81,14 @@ async def _demo(settings: "Settings", marker: "Marker", listener: "socket.socket
     from recovery_api.app import background, running  # noqa: PLC0415
     from recovery_api.commands.listening import listen  # noqa: PLC0415
     from recovery_api.demo.accounts import open_accounts  # noqa: PLC0415
+    from recovery_api.fhir.shipped import PUBLISHED  # noqa: PLC0415
+    from recovery_api.interactions.publish import publish  # noqa: PLC0415
     from recovery_api.store import readiness  # noqa: PLC0415
 
     async with running(settings) as server, background(server, settings):
-        if marker.moment is None and await readiness.counts(server.server.store):
+        if marker.moment is None and (await readiness.counts(server.server.store)).keys() - set(PUBLISHED):
             raise CommandError("The database holds something else than the demo world: RECOVERY_DATA_DIR names another place for it.")
+        await publish(server.server)
         if not marker.complete:
             await _seed(server, marker)
         people = await open_accounts(server.authorization.accounts)

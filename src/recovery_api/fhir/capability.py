@@ -4,12 +4,12 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 
+from recovery_api.fhir.conformance import own
 from recovery_api.fhir.descriptions import parameter_words
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.search.parameters import ParameterTable, SearchParameter
-from recovery_api.fhir.shipped import PUBLISHED, shipped
+from recovery_api.fhir.shipped import shipped
 
-STRUCTURES = "http://hl7.org/fhir/StructureDefinition"
 HIDDEN_KINDS: Mapping[str, str] = {"words": "string"}
 
 
@@ -63,7 +63,6 @@ def capability(
             by_type.setdefault(type, []).append(said)
     pointing = _pointing(table)
     served = [_resource(entry, table, pointing, by_type) for entry in rest["resource"]]
-    published = [{"type": type, "profile": f"{STRUCTURES}/{type}", "interaction": [{"code": "read"}]} for type in PUBLISHED]
     system: JsonObject = {"searchParam": [_parameter(one) for one in _common(table)]}
     if everywhere:
         system["operation"] = everywhere
@@ -71,7 +70,7 @@ def capability(
         **statement,
         "software": {**statement["software"], "version": version("recovery-api")},
         "implementation": {**statement["implementation"], "url": base},
-        "rest": [{**rest, "resource": [*served, *published], **system}],
+        "rest": [{**rest, "resource": served, **system}],
     }
 
 
@@ -92,8 +91,10 @@ def _resource(
 ) -> JsonObject:
     type = entry["type"]
     known = [parameter for parameter in table[type].values() if not parameter.internal]
+    profiles = [*entry.get("supportedProfile", ()), *own(type)]
     said: JsonObject = {
         **entry,
+        **({"supportedProfile": profiles} if profiles else {}),
         "searchInclude": ["*", *sorted(parameter.name.replace(".", ":") for parameter in known if parameter.kind == "reference")],
         "searchRevInclude": ["*", *pointing[type]],
         "searchParam": [_parameter(parameter) for parameter in sorted(known, key=lambda one: one.code)],

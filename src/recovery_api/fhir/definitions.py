@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from recovery_api.fhir.json import JsonObject, load
+
 Kind = Literal["resource", "complex", "primitive", "backbone"]
 
 ABSTRACT = frozenset({"Resource", "DomainResource", "Element", "BackboneElement"})
@@ -72,23 +74,21 @@ class TypeFacts:
     invariants: tuple[Invariant, ...]
 
 
-class Profile(msgspec.Struct, frozen=True):
-    """What a profile asks beyond its base; places are ElementDefinition ids such as "Patient.name:official.family"."""
+class ConceptFacts(NamedTuple):
+    """A code of a code system."""
 
-    type: str
-    base: str
-    title: str
-    required: tuple[tuple[str, int], ...]
-    """Places and the least number of values there."""
-    limits: tuple[tuple[str, int], ...]
-    must_support: tuple[str, ...] = msgspec.field(name="mustSupport")
-    values: tuple[tuple[str, Literal["fixed", "pattern"], object], ...]
-    bindings: tuple[tuple[str, str], ...]
-    targets: tuple[tuple[str, tuple[str, ...]], ...]
-    slices: tuple[tuple[str, tuple[tuple[str, str], ...], str], ...]
-    """Places, their discriminators (kind, path), and whether other values may stand beside the slices."""
-    invariants: tuple[Invariant, ...]
-    """Those it adds; `element` is a place."""
+    code: str
+    display: str
+    above: tuple[str, ...] = ()
+    """The codes that subsume it."""
+
+
+class SystemFacts(msgspec.Struct, frozen=True):
+    """A code system of the standard."""
+
+    name: str
+    version: str
+    concept: tuple[ConceptFacts, ...]
 
 
 class _Facts(msgspec.Struct, frozen=True):
@@ -161,16 +161,38 @@ class Definitions:
         pairs = self.codes(value_set)
         return None if pairs is None else frozenset(code for _, code in pairs)
 
+    @cached_property
+    def _systems(self) -> Mapping[str, msgspec.Raw]:
+        return _read("code-systems.json")
+
+    @cached_property
+    def value_set_urls(self) -> frozenset[str]:
+        """The canonical URLs of the value sets whose codes are carried."""
+        return frozenset(self._codes)
+
+    @cached_property
+    def system_urls(self) -> frozenset[str]:
+        """The canonical URLs of the code systems that are carried."""
+        return frozenset(self._systems)
+
+    def code_system(self, url: str) -> SystemFacts | None:
+        """What a code system says of its codes; None for one that is not carried."""
+        raw = self._systems.get(url)
+        return None if raw is None else msgspec.json.decode(raw, type=SystemFacts)
+
     @property
     def profile_urls(self) -> frozenset[str]:
-        """The canonical URLs of the profiles whose facts are carried (US Core 7)."""
+        """The canonical URLs of the profiles whose facts are carried (US Core 7, and what it is built on)."""
         return frozenset(self._profiles)
 
     @cache  # noqa: B019 - there is one Definitions for the life of the process
-    def profile(self, url: str) -> Profile | None:
-        """What a profile asks beyond its base type; None for a profile that is not carried. A version after '|' is not looked at."""
+    def profile(self, url: str) -> JsonObject | None:
+        """What a profile asks beyond its base: a StructureDefinition of `type`, `baseDefinition`, `title` and `differential` alone.
+
+        None for a profile that is not carried. A version after '|' is not looked at.
+        """
         raw = self._profiles.get(url.partition("|")[0])
-        return None if raw is None else msgspec.json.decode(raw, type=Profile)
+        return None if raw is None else load(raw)
 
 
 @cache

@@ -11,7 +11,7 @@ from recovery_api.fhir.errors import BadRequest, Issue
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.json_types import is_object
 from recovery_api.fhir.primitives import PRIMITIVES
-from recovery_api.fhir.shipped import enumerated, shipped
+from recovery_api.fhir.terminology import carried
 
 PLACE = "Parameters.parameter"
 
@@ -136,9 +136,8 @@ def _codes(parameter: JsonObject) -> frozenset[str] | None:
     binding: JsonObject = parameter.get("binding", {})
     if binding.get("strength") != "required":
         return None
-    ours = {one["url"]: one for one in shipped("ValueSet")}
-    url: str = binding["valueSet"]
-    return enumerated(ours[url]) if url in ours else definitions().code_values(url)
+    pairs = carried().codes(binding["valueSet"])
+    return None if pairs is None else frozenset(code for _, code in pairs)
 
 
 def _in_body(known: Mapping[str, Input], body: JsonObject) -> Iterator[_Said]:

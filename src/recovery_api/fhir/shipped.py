@@ -1,12 +1,14 @@
 """The definitions that the package publishes, FHIR resources one file each: OperationDefinitions, ValueSets and so on."""
+from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 
 import msgspec
 
 from recovery_api.fhir.json import JsonObject
 
-PUBLISHED = ("OperationDefinition",)
-"""The types whose definitions everybody may read here by their id; none of them is stored."""
+PUBLISHED = ("CodeSystem", "ConceptMap", "OperationDefinition", "StructureDefinition", "ValueSet")
+"""The types whose definitions are stored with the package's own content, to be read and searched (`interactions/publish.py`)."""
 
 
 def shipped(type: str) -> list[JsonObject]:
@@ -15,6 +17,13 @@ def shipped(type: str) -> list[JsonObject]:
     return [msgspec.json.decode(file.read_bytes()) for file in sorted(found, key=lambda file: file.name)]
 
 
-def enumerated(value_set: JsonObject) -> frozenset[str]:
-    """The codes that a ValueSet lists one by one, without their systems."""
-    return frozenset(concept["code"] for include in value_set["compose"]["include"] for concept in include["concept"])
+def published() -> Iterator[JsonObject]:
+    """The definitions of the published types."""
+    for type in PUBLISHED:
+        yield from shipped(type)
+
+
+@cache
+def published_urls() -> frozenset[tuple[str, str]]:
+    """Type and canonical URL of each."""
+    return frozenset((one["resourceType"], one["url"]) for one in published())

@@ -10,8 +10,10 @@ from recovery_api.fhir.errors import Forbidden, Issue, NotFound, Rule, Unprocess
 from recovery_api.fhir.json import Json, JsonObject, load
 from recovery_api.fhir.json_types import is_object
 from recovery_api.fhir.labels import mask_of, raised
+from recovery_api.interactions import validate
 from recovery_api.interactions.audited import keep
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
+from recovery_api.interactions.present import copied
 from recovery_api.interactions.shown import shown
 from recovery_api.interactions.unit import Transaction, Writing
 from recovery_api.interactions.write import check_writable
@@ -32,7 +34,10 @@ COMPUTED: Final = Rule(
 
 
 async def add(server: Server, request: FhirRequest, more: JsonObject) -> JsonObject:
-    """The `meta` with these profiles, tags and labels too. Raises Forbidden for who may not update the resource, NotFound."""
+    """The `meta` with these profiles, tags and labels too.
+
+    Raises Forbidden for who may not update the resource, NotFound, and Unprocessable where it does not keep a profile.
+    """
     access = decide(server.matrix, request.actor, request.type or "", "u")
     sight = server.grants.rows(request.actor, server.clock())
     async with server.store.writer(sight, creator=request.actor.holder) as writer:
@@ -43,6 +48,9 @@ async def add(server: Server, request: FhirRequest, more: JsonObject) -> JsonObj
             added = [each for each in more.get(name, ()) if _key(each) not in {_key(one) for one in there}]
             if there or added:
                 said["meta"][name] = there + added
+        if more.get("profile"):
+            seen = copied(server, request.actor, record).seen
+            validate.check_claims(seen | {"meta": said["meta"]}, seen)
         meta = await _restated(server, writer, said, raised(more.get("security"), record.labels, record.raised))
         records = await keep(server, writer, [(request, FhirResult(200, shown=await shown(writer, [record])))])
     await server.audit.link(records)

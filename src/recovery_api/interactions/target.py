@@ -5,7 +5,6 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from recovery_api.fhir.errors import BadRequest, Issue, MethodNotAllowed, NotFound
-from recovery_api.fhir.shipped import PUBLISHED
 
 MOST_PARAMETERS = 200
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -30,7 +29,6 @@ _SYSTEM: Mapping[tuple[str, str], str] = {
     ("GET", "_history"): "history-system",
     ("GET", "metadata"): "capabilities",
 }
-_UNSTORED = frozenset({"metadata", *PUBLISHED})
 _TYPE: Mapping[tuple[str, str], str] = {
     ("GET", ""): "search-type",
     ("POST", ""): "create",
@@ -57,7 +55,7 @@ def target(method: str, path: str, types: Collection[str]) -> Target:
     if method == "HEAD":
         method = "GET"
     first, *rest = path.rstrip("/").split("/")
-    if not first or first[0] in "_$" or first in _UNSTORED:
+    if not first or first[0] in "_$" or first == "metadata":
         return _on_system(method, first, rest)
     if first not in types:
         raise NotFound(Issue("not-supported", f"{first[:64]} is not a resource type that this server serves."))
@@ -86,17 +84,7 @@ def target(method: str, path: str, types: Collection[str]) -> Target:
             raise NotFound
 
 
-def _published(method: str, type: str, rest: list[str]) -> Target:
-    if len(rest) != 1 or rest[0][:1] in {"", "_", "$"}:
-        raise NotFound
-    if method != "GET":
-        raise MethodNotAllowed
-    return Target("read", type, rest[0])
-
-
 def _on_system(method: str, first: str, rest: list[str]) -> Target:
-    if first in PUBLISHED:
-        return _published(method, first, rest)
     if rest:
         raise NotFound
     if first.startswith("$"):

@@ -106,7 +106,7 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
             check_match(writing.request, current)
         raise
     check_match(writing.request, current)
-    _check(writing, before, resource, sent)
+    _check(writing, before, resource, sent, copy.seen)
     revoked = is_revoked(before, resource) if current.type == "Consent" else False
     if revoked:
         resource = with_revocation(resource, instant(writing.writer.stamp))
@@ -153,13 +153,16 @@ def check_type(resource: JsonObject, type: str) -> None:
         raise BadRequest(Issue("invalid", f"The body must be a resource of type {type}, not {str(said)[:64]}.", f"{type}.resourceType"))
 
 
-def _check(writing: Writing, before: JsonObject | None, after: JsonObject, sent: JsonObject) -> None:
+def _check(
+    writing: Writing, before: JsonObject | None, after: JsonObject, sent: JsonObject, seen: JsonObject | None = None
+) -> None:
     type = writing.access.type
     try:
         validate.check(after, type)
     except FhirError:
         validate.check(sent, type)  # the places are those of what was sent
         raise
+    validate.check_claims(sent, seen)
     rules.check(before, after)
 
 

@@ -10,12 +10,14 @@ from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.evaluate_escalation import evaluate_escalation
 from recovery_api.operations.evaluate_measure import evaluate_measure
 from recovery_api.operations.everything import everything
+from recovery_api.operations.expand import expand
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
 from recovery_api.operations.goal_progress import goal_progress
 from recovery_api.operations.handover import handover
 from recovery_api.operations.language_check import language_check
 from recovery_api.operations.lastn import lastn
+from recovery_api.operations.lookup import lookup
 from recovery_api.operations.match import match
 from recovery_api.operations.match_companion import match_companion
 from recovery_api.operations.meta import meta
@@ -28,9 +30,11 @@ from recovery_api.operations.safety_plan import safety_plan
 from recovery_api.operations.session_summary import session_summary
 from recovery_api.operations.set_pace import set_pace
 from recovery_api.operations.submit import submit
+from recovery_api.operations.subsumes import subsumes
 from recovery_api.operations.supervision_worklist import supervision_worklist
 from recovery_api.operations.trigger_timeline import trigger_timeline
 from recovery_api.operations.validate import validate
+from recovery_api.operations.validate_code import validate_code
 from recovery_api.policy.decide import decide_operation
 
 OPERATIONS = registered(
@@ -43,11 +47,13 @@ OPERATIONS = registered(
         "evaluate-escalation": evaluate_escalation,
         "evaluate-measure": evaluate_measure,
         "everything": everything,
+        "expand": expand,
         "explain-access": explain_access,
         "goal-progress": goal_progress,
         "handover": handover,
         "language-check": language_check,
         "lastn": lastn,
+        "lookup": lookup,
         "match": match,
         "match-companion": match_companion,
         "meta": meta,
@@ -60,9 +66,11 @@ OPERATIONS = registered(
         "session-summary": session_summary,
         "set-pace": set_pace,
         "submit": submit,
+        "subsumes": subsumes,
         "supervision-worklist": supervision_worklist,
         "trigger-timeline": trigger_timeline,
         "validate": validate,
+        "validate-code": validate_code,
     },
     operations(),
 )

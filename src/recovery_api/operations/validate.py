@@ -1,12 +1,13 @@
 """$validate: would this resource be stored? (https://hl7.org/fhir/R4/resource-operation-validate.html)."""
 from collections.abc import Sequence
 
-from recovery_api.fhir import models
+from recovery_api.fhir import conformance, models
 from recovery_api.fhir.errors import BadRequest, Issue, NotFound
-from recovery_api.fhir.json import JsonObject, dump, load
+from recovery_api.fhir.json import JsonObject, dump
 from recovery_api.fhir.outcome import outcome
 from recovery_api.interactions import validate as tiers
 from recovery_api.interactions.context import FhirResult
+from recovery_api.interactions.present import copied
 from recovery_api.operations.frame import Operating
 from recovery_api.policy.audit import Shown
 from recovery_api.policy.decide import decide
@@ -34,22 +35,24 @@ async def validate(operating: Operating) -> FhirResult:
         if record is None or record.body is None:
             raise NotFound
         told = (record,)
-        resource = resource or load(record.body)
-    if profile and profile != f"http://hl7.org/fhir/StructureDefinition/{type}":
-        raise BadRequest(Issue("not-supported", f"The profile {profile[:128]} is not known here; the base profile of {type} is."))
+        resource = resource or copied(server, request.actor, record).seen
+    if profile and not conformance.is_known(profile):
+        raise BadRequest(Issue("not-supported", f"The profile {profile[:200]} is not known here.", "Parameters.parameter"))
     if resource is None:
         if mode != "delete":
             raise BadRequest(Issue("required", "A resource is needed: as the body, or as the parameter 'resource'."))
         issues: list[Issue] = []
     else:
-        issues = _issues(resource, type)
+        issues = _issues(resource, type, profile)
         if mode == "create" and "id" in resource:
             issues.append(Issue("informational", "The id is ignored on create: the server gives ids.", f"{type}.id", "information"))
-    return FhirResult(200, dump(outcome(issues or [FINE])), shown=told)
+    if not any(issue.severity == "error" for issue in issues):
+        issues.append(FINE)
+    return FhirResult(200, dump(outcome(issues)), shown=told)
 
 
-def _issues(resource: JsonObject, type: str) -> list[Issue]:
-    problems = tiers.structure(resource, type)
-    if not problems:
-        problems = [*tiers.rules(resource, type), *models.check(resource)]
-    return problems
+def _issues(resource: JsonObject, type: str, profile: str | None) -> list[Issue]:
+    if problems := tiers.structure(resource, type):
+        return problems
+    profiles = [*([profile] if profile else []), *conformance.claims(resource)]
+    return [*tiers.rules(resource, type), *models.check(resource), *tiers.conforms(resource, profiles)]

@@ -12,6 +12,7 @@ from recovery_api.domain.requests import SYSTEM, TERMS
 from recovery_api.fhir.errors import Forbidden, Rule
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.fhir.shipped import published_urls
 from recovery_api.identity.actor import Actor
 
 HL7_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -182,6 +183,10 @@ def _own_delete(change: Change) -> bool:
     return change.after is not None or _names(change, "performer")
 
 
+def _not_published(change: Change) -> bool:
+    return all((version.get("resourceType"), version.get("url")) not in published_urls() for version in change.versions)
+
+
 RULES: Mapping[str, WriteRule] = MappingProxyType(
     {
         "own-session": WriteRule("A companion writes the sessions in which she takes part herself.", _own_session),
@@ -218,6 +223,7 @@ RULES: Mapping[str, WriteRule] = MappingProxyType(
             "Only the client, their representative or a privacy officer revokes a consent.", _never_revoked_by_staff
         ),
         "boundary-kept-apart": WriteRule("A boundary event has no subject and is about a Practitioner (focus).", _boundary_kept_apart),
+        "not-published": WriteRule("The definitions that come with the program change with the program alone.", _not_published),
         "own-delete": WriteRule("Only its performer deletes an Observation.", _own_delete),
     }
 )

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from recovery_api.fhir.errors import BadRequest, FhirError, NotFound, Unauthorized
-from recovery_api.fhir.shipped import PUBLISHED
+from recovery_api.fhir.errors import BadRequest, FhirError, MethodNotAllowed, Unauthorized
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.audited import audited, record_refusal
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
@@ -66,7 +65,7 @@ class FhirEndpoint:
             await record_refusal(self._server, door.actor, door.asked, status)
             raise
         if request is None:
-            return self._published(_path(scope))
+            return FhirResult(200, self._server.published[_path(scope)])
         return await audited(self._server, request, operate if request.interaction == "operation" else perform)
 
     async def _understood(self, scope: Scope, receive: Receive, door: "_Door") -> FhirRequest | None:
@@ -74,7 +73,9 @@ class FhirEndpoint:
         headers = dict(scope["headers"])
         path = _path(scope)
         door.asked = Asked(address=_address(scope))
-        public = path == "metadata" or path.partition("/")[0] in PUBLISHED
+        public = path in self._server.published
+        if public and scope["method"] not in {"GET", "HEAD"}:
+            raise MethodNotAllowed
         actor = door.actor = None if public else await self._identify(_bearer(headers))
         asked = target(scope["method"], path, self._server.interactions)
         scope["interaction"] = asked.interaction
@@ -96,12 +97,6 @@ class FhirEndpoint:
             content_type = check_body_type(asked.interaction, headers) if content or asked.interaction != "operation" else None
         said = "POST" if scope["method"] == "POST" else "GET"
         return _request(asked, actor, said, query, look, content, content_type, headers, door)
-
-    def _published(self, path: str) -> FhirResult:
-        document = self._server.published.get(path)
-        if document is None:
-            raise NotFound
-        return FhirResult(200, document)
 
 
 def _request(

@@ -3,20 +3,19 @@
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
-from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.search.extract import Extractor
 from recovery_api.fhir.search.match import Resources, View, match
 from recovery_api.fhir.search.parameters import ParameterTable
 from recovery_api.fhir.search.parse import parse
 from recovery_api.fhir.search.query import SearchContext
-from recovery_api.fhir.search.terminology import CompiledTerminology
+from recovery_api.fhir.terminology import carried
 
 BASE = "http://server/fhir"
 NOW = 1_790_000_000_000_000  # 2026-09-21T13:33:20Z
 UTC = ZoneInfo("UTC")
 TABLE = ParameterTable()
-CONTEXT = SearchContext(TABLE, CompiledTerminology(definitions()), BASE, UTC, lambda: NOW)
+CONTEXT = SearchContext(TABLE, carried(), BASE, UTC, lambda: NOW)
 EXTRACT = Extractor(TABLE, BASE, UTC)
 
 

@@ -6,7 +6,7 @@ import msgspec
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.openapi.responses import FHIR_JSON, example_ref
 from recovery_api.fhir.openapi.schemas import ref
-from recovery_api.fhir.shipped import PUBLISHED, shipped
+from recovery_api.fhir.shipped import shipped
 
 FORM = "application/x-www-form-urlencoded"
 JSON_PATCH = "application/json-patch+json"
@@ -49,9 +49,9 @@ def patch_schemas() -> dict[str, JsonObject]:
 def examples() -> dict[str, JsonObject]:
     """Component examples: one small resource of each type, and the bodies that are not stored."""
     carried: dict[str, JsonObject] = msgspec.json.decode((files("recovery_api.definitions") / "examples.json").read_bytes())
-    more = {"JsonPatch": _PATCH_EXAMPLE, "FhirPathPatch": _FHIRPATH_EXAMPLE}
-    published = {type: shipped(type)[-1] for type in PUBLISHED}
-    return {name: {"value": value} for name, value in {**carried, **more, **published}.items()}
+    operation = shipped("OperationDefinition")[-1]
+    more = {"JsonPatch": _PATCH_EXAMPLE, "FhirPathPatch": _FHIRPATH_EXAMPLE, "OperationDefinition": operation}
+    return {name: {"value": value} for name, value in {**carried, **more}.items()}
 
 
 def resource_body(type: str) -> JsonObject:

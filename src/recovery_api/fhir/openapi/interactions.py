@@ -88,10 +88,8 @@ CONDITIONAL: Mapping[str, tuple[Form, ...]] = {
 }
 """The forms with criteria in place of an id."""
 
-PUBLISHED: tuple[Form, ...] = (
-    Form("read{}", "get", _ITEM, "Read one of the {} resources that this server publishes", {200: "{}Published"}, (400, 404, 406)),
-)
-"""Of types that are not stored."""
+PUBLIC = frozenset({("OperationDefinition", "read{}"), ("OperationDefinition", "head{}")})
+"""What everybody may ask for, by type and form."""
 
 COMPARTMENT: tuple[Form, ...] = (
     Form("search{}Compartment", "get", "/{id}/{member}", "Search in the compartment of a {}", _FOUND, (*ALWAYS, 404), query="compartment"),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from recovery_api.fhir.compartment import compartments, members
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi import bodies
-from recovery_api.fhir.openapi.interactions import COMPARTMENT, CONDITIONAL, ON_SYSTEM, ON_TYPE, PUBLISHED, Form
+from recovery_api.fhir.openapi.interactions import COMPARTMENT, CONDITIONAL, ON_SYSTEM, ON_TYPE, PUBLIC, Form
 from recovery_api.fhir.openapi.operations import operation_paths
 from recovery_api.fhir.openapi.parameters import COMMON, header_refs, ref_to, search_refs
 from recovery_api.fhir.openapi.responses import refusals, response_ref
@@ -37,9 +37,8 @@ def paths(statement: JsonObject, operations: Iterable[JsonObject], table: Parame
         for form in ON_SYSTEM.get(code, ()):
             _put(found, system, form, table)
     for entry in rest["resource"]:
-        stored = entry["type"] in table.types
-        group = Group(entry["type"] if stored else WHOLE_SYSTEM, entry["type"], f"/{entry['type']}")
-        for form in _forms(entry) if stored else PUBLISHED:
+        group = Group(entry["type"], entry["type"], f"/{entry['type']}")
+        for form in _forms(entry):
             _put(found, group, form, table)
         if entry["type"] in compartments():
             for form in COMPARTMENT:
@@ -76,7 +75,7 @@ def _put(found: dict[str, JsonObject], group: Group, form: Form, table: Paramete
         said["parameters"] = parameters
     if body := _body(form, group):
         said["requestBody"] = body
-    if 401 not in form.refusals:
+    if 401 not in form.refusals or (type, form.name) in PUBLIC:
         said["security"] = []
     found.setdefault(group.base + form.path, {})[form.method] = said
 

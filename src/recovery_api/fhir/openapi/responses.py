@@ -7,7 +7,6 @@ from recovery_api.fhir.errors import FhirError, Issue
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi.schemas import ref
 from recovery_api.fhir.outcome import outcome
-from recovery_api.fhir.shipped import PUBLISHED
 
 FHIR_JSON = "application/fhir+json"
 
@@ -58,8 +57,6 @@ def responses() -> dict[str, JsonObject]:
     found = {error.__name__: _refusal(error) for error in REFUSALS.values()}
     found["NotModified"] = {"description": "The caller has this version already.", "headers": _header_refs(_VERSION)}
     found["Deleted"] = {"description": "The resource is deleted; its versions stay.", "headers": _header_refs(())}
-    for type in PUBLISHED:
-        found[f"{type}Published"] = answer(f"The {type}.", ref(type), (), example_ref(type))
     for name, schema, text in (
         ("Acknowledged", "OperationOutcome", "It is deleted; `Prefer` asks to be told so."),
         ("Searchset", "Bundle", "A searchset: what matches and the caller may see."),

@@ -7,9 +7,8 @@ from recovery_api.fhir.definitions import ABSTRACT, Definitions, Element, TypeFa
 from recovery_api.fhir.descriptions import element_words
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi.primitives import INLINE, NAMED
-from recovery_api.fhir.shipped import PUBLISHED
 
-ENVELOPES = ("Bundle", "CapabilityStatement", "OperationOutcome", "Parameters", *PUBLISHED)
+ENVELOPES = ("Bundle", "CapabilityStatement", "OperationOutcome", "Parameters")
 """Resource types that are sent and received, but not stored."""
 MOST_CODES = 64
 """A value set with more codes than this is not listed."""

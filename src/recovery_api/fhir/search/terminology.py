@@ -3,8 +3,6 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from recovery_api.fhir.definitions import Definitions
-
 
 class Terminology(Protocol):
     """A source of value sets and code hierarchies; None says that it knows nothing of what is asked."""
@@ -20,21 +18,3 @@ class Terminology(Protocol):
     def subsuming(self, system: str, code: str) -> Collection[str] | None:
         """The codes of the system that subsume the code, itself among them."""
         ...
-
-
-class CompiledTerminology:
-    """The value sets of the compiled definitions; no hierarchies."""
-
-    def __init__(self, definitions: Definitions) -> None:
-        self._definitions = definitions
-
-    def codes(self, value_set: str) -> Collection[tuple[str, str]] | None:
-        return self._definitions.codes(value_set.partition("|")[0])
-
-    def subsumed(self, system: str, code: str) -> Collection[str] | None:
-        del system, code
-        return None
-
-    def subsuming(self, system: str, code: str) -> Collection[str] | None:
-        del system, code
-        return None

@@ -1,0 +1,19 @@
+"""What another validator says of our definitions, and of the examples of our profiles: fhirkit-rs, R4's structure in Rust."""
+from pathlib import Path
+
+import fhirkit
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(
+    [*(ROOT / "src" / "recovery_api" / "definitions").glob("[A-Z]*-*.json"), *(ROOT / "tests" / "data" / "profiles").glob("*.json")]
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_it_finds_nothing_wrong(path: Path) -> None:
+    assert fhirkit.validate(path.read_bytes()) == []
+
+
+def test_it_would_find_what_is_wrong() -> None:
+    assert fhirkit.validate({"resourceType": "ValueSet", "compose": {}})
