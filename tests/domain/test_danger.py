@@ -34,7 +34,7 @@ def test_a_yes_to_another_item_is_not(item: str) -> None:
 
 
 @pytest.mark.parametrize(("code", "alarming"), [("LA9193-9", True), ("LA6751-7", False), ("LA9194-7", False)])
-def test_of_the_risk_levels_high_is_danger(code: str, alarming: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_of_the_risk_levels_high_is_danger(code: str, alarming: bool) -> None:
     assert is_alarming(level(code)) is alarming
     assert is_alarming(answered("93374-7", {"valueCoding": {"system": LOINC, "code": code}})) is alarming
 
@@ -50,7 +50,7 @@ def test_of_the_risk_levels_high_is_danger(code: str, alarming: bool) -> None:  
         ({"reasonCode": [{"coding": [{"system": "http://snomed.info/sct", "code": "711561004"}]}]}, True),
     ],
 )
-def test_an_order_says_it_by_priority_words_or_codes(order: JsonObject, alarming: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_an_order_says_it_by_priority_words_or_codes(order: JsonObject, alarming: bool) -> None:
     assert is_alarming({"resourceType": "ServiceRequest", **order}) is alarming
 
 

@@ -95,9 +95,10 @@ def _identifiers(entry: JsonObject) -> Iterator[tuple[str, str]]:
 def _canonical(entries: Sequence[JsonObject]) -> str:
     """The entries as text that does not depend on the order of members, or on which UUIDs were made up for the Bundle."""
     text = dump([_sorted(entry) for entry in entries]).decode()
-    urls = {url: index for index, entry in enumerate(entries) if isinstance(url := entry.get("fullUrl"), str) and url.startswith("urn:uuid:")}
+    urls = {str(entry["fullUrl"]): index for index, entry in enumerate(entries) if "fullUrl" in entry}
     for url in sorted(urls, key=len, reverse=True):
-        text = text.replace(url, f"urn:entry:{urls[url]}")
+        if url.startswith("urn:uuid:"):
+            text = text.replace(url, f"urn:entry:{urls[url]}")
     return text
 
 
