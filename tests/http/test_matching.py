@@ -8,7 +8,7 @@ import pytest
 
 from recovery_api.interactions.care.identity import screen
 from tests.api import Api, Client, serving
-from tests.callers import APP_ANA, CHEN, MAYA, OMAR, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND
+from tests.callers import APP_ANA, CHEN, MAYA, OMAR, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, Caller
 from tests.databases import Databases
 from tests.http.referring import referred, status
 
@@ -99,7 +99,7 @@ async def test_match_finds_those_whom_a_case_manager_may_read_and_grades_them(sh
 
 
 @pytest.mark.parametrize("caller", [SYS_LAKESIDE, SYS_RIVERBEND, CHEN, MAYA, APP_ANA, SAM], ids=lambda caller: caller.name)
-async def test_nobody_else_may_ask_who_a_person_is(shared: Api, caller: object) -> None:
+async def test_nobody_else_may_ask_who_a_person_is(shared: Api, caller: Caller) -> None:
     assert (await shared.as_(caller).post("Patient/$match", {"resourceType": "Patient", "birthDate": "1990-04-02"})).status == 403
 
 

@@ -4,7 +4,7 @@ import pytest
 from recovery_api.domain.referrals import CLINIC, INTAKE, MOVES, REQUESTER
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client, Response
-from tests.callers import RUTH, SYS_LAKESIDE
+from tests.callers import RUTH, SYS_LAKESIDE, Caller
 from tests.http.referring import NEEDED, WAYS, moved, status
 from tests.http.resources import bundle, referral
 
@@ -14,7 +14,7 @@ PARTIES = {RUTH: {INTAKE}, SYS_LAKESIDE: {CLINIC, REQUESTER}}
 WITHDRAWALS = {"cancelled", "entered-in-error"}
 
 
-def illegal(before: str, caller: object) -> list[str]:
+def illegal(before: str, caller: Caller) -> list[str]:
     moves = {after for (was, after), move in MOVES.items() if was == before and move.by & PARTIES[caller]}
     return sorted({*STATES, "entered-in-error"} - moves - {before})
 

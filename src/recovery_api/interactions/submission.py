@@ -95,10 +95,10 @@ def _identifiers(entry: JsonObject) -> Iterator[tuple[str, str]]:
 def _canonical(entries: Sequence[JsonObject]) -> str:
     """The entries as text that does not depend on the order of members, or on which UUIDs were made up for the Bundle."""
     text = dump([_sorted(entry) for entry in entries]).decode()
-    for index, entry in enumerate(entries):
-        url = entry.get("fullUrl")
-        if isinstance(url, str) and url.startswith("urn:uuid:"):
-            text = text.replace(url, f"urn:entry:{index}")
+    urls = {str(entry["fullUrl"]): index for index, entry in enumerate(entries) if "fullUrl" in entry}
+    for url in sorted(urls, key=len, reverse=True):
+        if url.startswith("urn:uuid:"):
+            text = text.replace(url, f"urn:entry:{urls[url]}")
     return text
 
 
