@@ -84,7 +84,7 @@ async def _miss(server: Server, writer: Writer, id: str) -> None:
     session = await writer.read("Encounter", place)
     if session and session.body:
         told = load(session.body)
-        await make(server, writer, answer(told, "check-in-missed", await answerable(server, writer, told), writer.stamp))
+        await make(server, writer, answer(told, "missed", await answerable(server, writer, told), writer.stamp))
 
 
 async def _timers(server: Server, writer: Writer, session: str) -> list[JsonObject]:
