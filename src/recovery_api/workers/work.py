@@ -7,7 +7,7 @@ from typing import Final
 
 from recovery_api.fhir.errors import FhirError
 from recovery_api.interactions.audit_events import project
-from recovery_api.interactions.care.check_ins import miss
+from recovery_api.interactions.care.session_check_ins import miss
 from recovery_api.interactions.context import Server
 
 PAUSE: Final = 60.0

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from recovery_api.interactions.care.appointments import plan_session
-from recovery_api.interactions.care.check_ins import watch
 from recovery_api.interactions.care.notes import (
     keep_fingerprint,
     not_while_read,
@@ -15,6 +14,7 @@ from recovery_api.interactions.care.notes import (
     reviewed_by_its_operations,
     text_of_own_draft,
 )
+from recovery_api.interactions.care.session_check_ins import watch
 from recovery_api.interactions.care.sessions import be_alone, be_complete, keep_times
 from recovery_api.interactions.care.written import Written
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recovery_api.fhir.json import JsonObject
-from recovery_api.interactions.care.check_ins import miss
+from recovery_api.interactions.care.session_check_ins import miss
 from tests.api import Api, Client, Response, serving
 from tests.callers import APP_ANA, CHEN, LEO, MAYA, OMAR, RUTH, SYS_RIVERBEND
 from tests.databases import Databases

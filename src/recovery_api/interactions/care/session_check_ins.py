@@ -2,7 +2,7 @@
 from functools import partial
 from typing import Final
 
-from recovery_api.domain.check_ins import TIMER, USUAL, answer, stopped, timer, waiting
+from recovery_api.domain.session_check_ins import TIMER, USUAL, answer, stopped, timer, waiting
 from recovery_api.domain.sessions import GOING_ON, companions_of, is_session
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
