@@ -187,6 +187,10 @@ async def test_a_note_can_not_be_written_while_it_is_read_over(shared: Api) -> N
     assert [(answer.status, answer.keys) for answer in answers] == [(409, {"note-in-review"})] * 4
     task = before[1][0]
     assert (await maya.put(f"Task/{task['id']}", task | {"status": "completed"})).keys == {"note-review"}
+    later = task | {"restriction": {"period": {"end": "2027-01-01"}}}
+    for wrong in (later, task | {"owner": {"reference": "Practitioner/leo"}}):
+        answer = await maya.put(f"Task/{task['id']}", wrong)
+        assert (answer.status, answer.keys) == (422, {"note-review"})
     assert (await ruth.post("Task", {name: value for name, value in task.items() if name not in {"id", "meta"}})).keys == {"note-review"}
     assert (await everything(shared, path), await versions(maya, text)) == (before, words)
     returned = await give_back(ruth, path)
@@ -198,6 +202,16 @@ async def test_a_note_can_not_be_written_while_it_is_read_over(shared: Api) -> N
     attachment = (await maya.get(path)).json["content"][0]["attachment"]
     assert (attachment["size"], attachment["hash"]) == (1, base64.b64encode(hashlib.sha1(b"B", usedforsecurity=False).digest()).decode())
     assert (await submit(maya, path)).status == 200
+
+
+async def test_a_case_manager_takes_a_review_on_and_hands_it_over(shared: Api) -> None:
+    maya, ruth = shared.as_(MAYA), shared.as_(RUTH)
+    path = await made(maya, note())
+    task = (await submit(maya, path)).json["parameter"][0]["resource"]
+    taken = (await ruth.put(f"Task/{task['id']}", task | {"status": "accepted", "owner": {"reference": "Practitioner/omar"}})).json
+    assert (taken["status"], taken["owner"]) == ("accepted", {"reference": "Practitioner/omar"})
+    assert (await submit(maya, path)).keys == {"note-move"}
+    assert (await cosign(ruth, path)).status == 200
 
 
 async def test_with_a_new_text_the_note_is_another_version_so_nobody_signs_what_they_did_not_read(api: Api) -> None:

@@ -3,7 +3,7 @@ from recovery_api.fhir.errors import Forbidden, Issue, NotFound
 from recovery_api.fhir.json import load
 from recovery_api.fhir.paths import references_at
 from recovery_api.interactions.audited import keep
-from recovery_api.interactions.care import check_ins
+from recovery_api.interactions.care import session_check_ins
 from recovery_api.interactions.context import FhirResult
 from recovery_api.operations.frame import Operating
 from recovery_api.policy.facets import client_of
@@ -26,7 +26,7 @@ async def check_in(operating: Operating) -> FhirResult:
             raise Forbidden(Issue("forbidden", RULES["own-session"].says, "Encounter", key="own-session"))
         if not server.grants.admits(request.actor, "u", session, client_of(session, server.matrix)):
             raise Forbidden("The token's scopes do not open this resource.")
-        until = await check_ins.check_in(server, writer, session, operating.given().one("status"))
+        until = await session_check_ins.check_in(server, writer, session, operating.given().one("status"))
         records = await keep(server, writer, [(request, FhirResult(200, shown=[record]))])
     await server.audit.link(records)
     return operating.answer(next=until)._replace(recorded=True)

@@ -8,8 +8,8 @@ from typing import Final
 from recovery_api.fhir.errors import FhirError
 from recovery_api.interactions.audit_events import project
 from recovery_api.interactions.care import expiring_consents, supervision_check_ins
-from recovery_api.interactions.care.check_ins import miss
 from recovery_api.interactions.care.identity import screen
+from recovery_api.interactions.care.session_check_ins import miss
 from recovery_api.interactions.care.unacknowledged import reassign_due
 from recovery_api.interactions.context import Server
 

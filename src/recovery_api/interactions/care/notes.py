@@ -1,6 +1,7 @@
 """What goes with a note: nobody writes what is being read over or was signed, and what was signed is replaced (domain.md 1.4)."""
 import base64
 from functools import partial
+from typing import Final
 
 from recovery_api.domain.notes import OPEN, REVIEW, authors_of, is_note, replaced_by, state_of, with_texts
 from recovery_api.fhir.errors import Conflict, Forbidden, Issue, Unprocessable
@@ -11,6 +12,9 @@ from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import change, found
 from recovery_api.policy.writes import RULES
 from recovery_api.store.reader import Reader
+
+BY_HAND: Final = frozenset({"lastModified", "meta", "note", "status", "text"})
+"""What everybody who may write a review may change in it."""
 
 
 async def notes_of(server: Server, reader: Reader, session: str) -> list[JsonObject]:
@@ -76,12 +80,16 @@ async def replaces_what_was_signed(written: Written) -> None:
 
 
 async def reviewed_by_its_operations(written: Written) -> None:
-    """Raise Unprocessable where somebody writes a review anew, Conflict where they end one, by hand."""
+    """Raise Unprocessable where somebody writes a review by hand, Conflict where they end one."""
     before, after = written.before, written.after
     if before is not None and has_coding(before, "code", *REVIEW):
-        if before["status"] not in OPEN or after["status"] not in OPEN or before.get("focus") != after.get("focus"):
+        if before["status"] not in OPEN or after["status"] not in OPEN:
             says = "A review ends when its note is co-signed ($cosign) or returned ($return-note)."
             raise Conflict(Issue("business-rule", says, "Task.status", key="note-review"))
+        free = BY_HAND | ({"owner"} if written.actor.role == "case-manager" else set[str]())
+        if {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} - free:
+            says = "Of a review, its state and its notes are changed by hand, and its owner by a case manager."
+            raise Unprocessable(Issue("business-rule", says, "Task", key="note-review"))
     elif has_coding(after, "code", *REVIEW):
         says = "A review is asked for by submitting the note ($submit)."
         raise Unprocessable(Issue("business-rule", says, "Task.code", key="note-review"))

@@ -68,7 +68,7 @@ async def be_alone(written: Written) -> None:
 async def _check_free(written: Written, who: str) -> None:
     role = "subject" if who.startswith("Patient/") else "participant"
     same = (("type", "|".join(SESSION_TYPE)), ("status", ",".join(sorted(GOING_ON))), (role, who))
-    there = await found(written.server, written.writer, "Encounter", *same, most=3)
+    there = await found(written.server, written.writer, "Encounter", *same)
     others = [each for each in there if each["id"] != written.after["id"]]
     if any(role == "subject" or who in companions_of(each) for each in others):
         raise Conflict(Issue("conflict", "Another session goes on.", "Encounter.status", key="session-in-progress"))

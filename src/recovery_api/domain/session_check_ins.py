@@ -34,7 +34,7 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
         "ok": Answer(local("task-code", "session-check-in", "Check-in in a session"), "completed", "routine", 24 * 60 * MINUTE),
         "need-support": Answer(ESCALATION, "requested", "urgent", 60 * MINUTE),
         "duress": Answer(ESCALATION, "requested", "stat", 15 * MINUTE),
-        "check-in-missed": Answer(ESCALATION, "requested", "stat", 15 * MINUTE),
+        "missed": Answer(ESCALATION, "requested", "stat", 15 * MINUTE),
     }
 )
 
@@ -58,10 +58,10 @@ def stopped(task: JsonObject, status: str, now: int) -> JsonObject:
 
 
 def answer(session: JsonObject, said: str, owner: str | None, now: int) -> JsonObject:
-    """The Task that follows from a check-in, or from none (`check-in-missed`)."""
+    """The Task that follows from a check-in, or from none (`missed`)."""
     made = ANSWERS[said]
     due = {"restriction": {"period": {"end": instant(now + made.within)}}}
-    reason = concept(local("escalation-reason", said))
+    reason = concept(local("check-in-status", said))
     return _task(session, made.code, made.status, made.priority, owner, now) | {"reasonCode": reason} | due
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recovery_api.fhir.json import JsonObject
-from recovery_api.interactions.care.check_ins import miss
+from recovery_api.interactions.care.session_check_ins import miss
 from tests.api import Api, Client, Response, serving
 from tests.callers import APP_ANA, CHEN, LEO, MAYA, OMAR, RUTH, SYS_RIVERBEND
 from tests.databases import Databases
@@ -142,7 +142,7 @@ async def test_a_missed_check_in_is_told_once_whatever_restarts_and_however_many
         await asyncio.gather(*(miss(server.running.server) for server in (first, second, first)))
         for place in (encounter, other):
             [task] = await tasks(second, place, "escalation")
-            assert (task["priority"], task["reasonCode"]["coding"][0]["code"]) == ("stat", "check-in-missed")
+            assert (task["priority"], task["reasonCode"]["coding"][0]["code"]) == ("stat", "missed")
             assert (task["owner"], task["status"]) == ({"reference": "Practitioner/ruth"}, "requested")
             assert (await timer(second, place))[0] == "failed"
     async with serving(url, tmp_path) as again:

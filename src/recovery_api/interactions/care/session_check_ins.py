@@ -2,7 +2,7 @@
 from functools import partial
 from typing import Final
 
-from recovery_api.domain.check_ins import TIMER, USUAL, answer, stopped, timer, waiting
+from recovery_api.domain.session_check_ins import TIMER, USUAL, answer, stopped, timer, waiting
 from recovery_api.domain.sessions import GOING_ON, companions_of, is_session
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
@@ -84,7 +84,7 @@ async def _miss(server: Server, writer: Writer, id: str) -> None:
     session = await writer.read("Encounter", place)
     if session and session.body:
         told = load(session.body)
-        await make(server, writer, answer(told, "check-in-missed", await answerable(server, writer, told), writer.stamp))
+        await make(server, writer, answer(told, "missed", await answerable(server, writer, told), writer.stamp))
 
 
 async def _timers(server: Server, writer: Writer, session: str) -> list[JsonObject]:
