@@ -16,19 +16,22 @@ from recovery_api.settings import SETTINGS
 from tests.program import Program, free_port
 
 ROOT = Path(__file__).parents[1]
-PAGES = (
-    "README.md",
-    "docs/tutorial/first-session.md",
-    "docs/tutorial/client.md",
-    "docs/tutorial/clinician.md",
-    "docs/tutorial/privacy-officer.md",
-    "docs/tutorial/operator.md",
-    "docs/how-to/connect-an-ehr-backend.md",
-    "docs/how-to/sign-in.md",
-    "docs/how-to/record-a-session.md",
-    "docs/how-to/sign-a-note.md",
-    "docs/how-to/supervise.md",
+DEMOS = (
+    (
+        "README.md",
+        "docs/tutorial/first-session.md",
+        "docs/tutorial/client.md",
+        "docs/tutorial/clinician.md",
+        "docs/tutorial/privacy-officer.md",
+        "docs/tutorial/operator.md",
+        "docs/how-to/connect-an-ehr-backend.md",
+        "docs/how-to/sign-in.md",
+        "docs/how-to/record-a-session.md",
+        "docs/how-to/sign-a-note.md",
+    ),
+    ("docs/how-to/supervise.md", "docs/how-to/send-a-referral.md", "docs/how-to/clients-rights.md"),
 )
+"""Pages that run one after the other on a demo of their own."""
 DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("**/*.md" if folder.name == "docs" else "*.md"))
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "--- next ---"
@@ -65,7 +68,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]
         yield folder, port
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("demo", "page"), [(number, page) for number, pages in enumerate(DEMOS) for page in pages], indirect=["demo"])
 def test_every_command_of_the_page_prints_what_the_page_says(page: str, demo: tuple[Path, int]) -> None:
     folder, port = demo
     told = steps(page)
@@ -79,6 +82,7 @@ def test_every_command_of_the_page_prints_what_the_page_says(page: str, demo: tu
         assert pattern(step.printed, port).fullmatch(printed.strip()), f"{step.commands}\n{printed}"
 
 
+@pytest.mark.parametrize("demo", [0], indirect=True)
 def test_the_sign_ins_are_printed_and_kept_for_their_owner(demo: tuple[Path, int]) -> None:
     folder, port = demo
     said = (folder / f"serving-{port}.log").read_text()

@@ -20,6 +20,8 @@ LIFETIME = 86_400
 SHOWN = ("maya", "ruth", "sys-riverbend", "leo")
 """Whose tokens are printed; those of all stand in the file."""
 
+WEEK = "Ana's session and the next one, an escalation, a check-in that is overdue, a referral: docs/how-to/supervise.md shows them."
+
 
 def demo(
     port: Annotated[int, Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 takes one that is free.")] = 8000,
@@ -97,13 +99,18 @@ async def _demo(settings: "Settings", marker: "Marker", listener: "socket.socket
 
 
 async def _seed(server: "Running", marker: "Marker") -> None:
-    """Load the fixture world, then the realistic patients, whose care team is in it. A world that was begun is finished."""
+    """Load the fixture world, live a week in it, then load the realistic patients, whose care team is in it.
+
+    A world that was begun is finished.
+    """
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from rich.console import Console  # noqa: PLC0415
 
     from recovery_api.commands.loading import Loading, load_files  # noqa: PLC0415
     from recovery_api.demo.people import REALISTIC_CARE_TEAM, REALISTIC_PATIENTS  # noqa: PLC0415
+    from recovery_api.demo.sign_ins import SIGN_INS  # noqa: PLC0415
+    from recovery_api.demo.week import live  # noqa: PLC0415
     from recovery_api.demo.world import fixture  # noqa: PLC0415
     from recovery_api.interactions.load import load_all  # noqa: PLC0415
 
@@ -112,6 +119,8 @@ async def _seed(server: "Running", marker: "Marker") -> None:
     console = Console(stderr=True)
     console.print("Making the demo world.")
     await load_all(server.server, fixture(moment))
+    tokens = {each.name: server.tokens.mint(each.claims, LIFETIME) for each in SIGN_INS}
+    await live(server.server, lambda name: server.callers.actor(tokens[name]), datetime.now(UTC).replace(microsecond=0))
     loading = Loading([REALISTIC_PATIENTS], marker.folder / "rejects.ndjson", REALISTIC_CARE_TEAM)
     await load_files(server.server, loading, console)
     marker.write(moment, complete=True)
@@ -139,6 +148,7 @@ def _tell(server: "Running", settings: "Settings", path: "Path", people: "Sequen
         echo(lines[name])
     echo(f"\nAll of them, for a day:  source {_near(path)}")
     echo(f"At {settings.public_url}/account: {', '.join(people)} sign in with the password {PASSWORD}")
+    echo(f"This week: {WEEK}")
     echo(f"Serving on {settings.public_url} until Ctrl-C.")
 
 
