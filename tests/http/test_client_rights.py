@@ -96,7 +96,7 @@ async def test_what_is_no_request_of_their_own_is_not_theirs_to_make(shared: Api
     assert (await ana.post("Task", request(client="ben", requester=ref("Patient/ana")))).status in {403, 422}
     assert (await ana.post("Task", request(status="accepted"))).keys == {"request-start"}
     refused = await shared.as_(RUTH).patch("Task/task-esc-ana-1", [{"op": "replace", "path": "/code", "value": request()["code"]}])
-    assert (refused.status, refused.keys) == (422, {"request-fixed"})
+    assert (refused.status, refused.keys) == (422, {"escalation-fixed"})
 
 
 @pytest.mark.parametrize("before", WAYS)

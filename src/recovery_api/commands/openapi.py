@@ -19,10 +19,11 @@ def openapi(
 
     from recovery_api.fhir.capability import definition, interactions  # noqa: PLC0415
     from recovery_api.fhir.openapi.document import described, written  # noqa: PLC0415
-    from recovery_api.fhir.search.parameters import ParameterTable  # noqa: PLC0415
+    from recovery_api.fhir.search.parameters import ParameterTable, shipped  # noqa: PLC0415
     from recovery_api.settings import load  # noqa: PLC0415
 
-    text = written(described(load({}, Path(os.devnull)).fhir_base, ParameterTable(interactions(definition()))))
+    table = ParameterTable(interactions(definition()), custom=shipped())
+    text = written(described(load({}, Path(os.devnull)).fhir_base, table))
     if output is None:
         sys.stdout.buffer.write(text)
     else:
