@@ -6,8 +6,10 @@ profiles.
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from pkgutil import walk_packages
 
@@ -89,7 +91,7 @@ def access() -> str:
 
 def rules() -> str:
     """Every key that an OperationOutcome may name, and every kind of error."""
-    found = {rule.key: (f"`{rule.key}`", str(rule.error.status), f"`{rule.code}`", rule.says.replace("{}", "…")) for rule in _rules()}
+    found = [(f"`{rule.key}`", str(rule.error.status), f"`{rule.code}`", _says(rule).replace("|", "\\|")) for rule in _rules()]
     kinds = sorted((error for error in vars(errors).values() if _is_error(error)), key=lambda error: error.status)
     told = [(str(error.status), f"`{error.code}`", error.diagnostics) for error in kinds]
     oauth = [(f"`{error}`", str(meaning.status), meaning.says) for error, meaning in ERRORS.items()]
@@ -102,7 +104,7 @@ def rules() -> str:
         "## Codes\n",
         _table(("code", "means"), [(f"`{code}`", says) for code, says in errors.CODES.items()]),
         "## Rules of this server\n",
-        _table(("key", "status", "code", "says"), [found[key] for key in sorted(found)]),
+        _table(("key", "status", "code", "says"), found),
         "## Errors of the authorization server\n",
         "As JSON (`error`, `error_description`) from its endpoints, and in the address by which a browser goes back to the app.\n",
         _table(("error", "status", "means"), oauth),
@@ -133,8 +135,8 @@ def _pattern(text: str) -> tuple[str, str, str]:
     return f"## {title}\n", f"{about}\n", _table(names, [("; ".join(what), *marks) for marks, what in alike.items()])
 def rule_system() -> str:
     """The keys of the rules as a CodeSystem: what an OperationOutcome's `details` are coded with."""
-    rules = {rule.key: rule.says.replace("{}", "…") for rule in _rules()}
-    concepts = [{"code": key, "definition": says} for key, says in sorted(rules.items())]
+    by_key = groupby(_rules(), attrgetter("key"))
+    concepts = [{"code": key, "definition": " ".join(dict.fromkeys(map(_says, rules)))} for key, rules in by_key]
     said = {
         "resourceType": "CodeSystem",
         "id": "rule",
@@ -220,15 +222,27 @@ def _cell(row: matrix.Access | None) -> str:
     return f"**{row.may}** ({row.rows}{extra}{left})"
 
 
-def _rules() -> Iterator[Rule]:
-    """Every rule that the program states: in its modules, in their life cycles, and for writes."""
+def _rules() -> list[Rule]:
+    """Every rule that the program states, by key and sentence: in its modules, their life cycles and tables, and for writes."""
     modules = (import_module(found.name) for found in walk_packages(recovery_api.__path__, "recovery_api."))
-    for stated in (value for module in modules for value in vars(module).values()):
-        if isinstance(stated, Rule):
-            yield stated
-        if isinstance(stated, LifeCycle):
-            yield from (stated.start, stated.move)
-    yield from map(writes.rule, writes.RULES)
+    values = (value for module in modules for name, value in vars(module).items() if not name.startswith("__"))
+    stated = {*(rule for value in values for rule in _stated(value)), *map(writes.rule, writes.RULES)}
+    return sorted(stated, key=attrgetter("key", "says"))
+
+
+def _stated(value: object) -> Iterator[Rule]:
+    """The rules in a value of a module."""
+    if isinstance(value, Rule):
+        yield value
+    elif isinstance(value, LifeCycle):
+        yield from (value.start, value.move)
+    elif isinstance(value, tuple | Mapping):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _stated(one)
+
+
+def _says(rule: Rule) -> str:
+    return rule.says.replace("{}", "…")
 
 
 def _page(title: str, about: str, *parts: str) -> str:

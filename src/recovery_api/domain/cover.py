@@ -1,6 +1,6 @@
 """Cover: a case manager stands in for a colleague, for some days, and says why (domain.md 3.5)."""
 from recovery_api.domain.codes import NUCC, SCT, concept, local, ref, structure
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 
@@ -8,6 +8,7 @@ COVER = structure("cover")
 DAY = 86_400_000_000
 LONGEST = 7 * DAY
 PLACE = "Parameters.parameter"
+PERIOD = Rule("cover-period", Unprocessable, "A cover begins within the next 7 days and lasts 7 days at most.")
 
 
 def is_cover(participant: JsonObject) -> bool:
@@ -18,8 +19,7 @@ def is_cover(participant: JsonObject) -> bool:
 def check_period(starts: int, ends: int, now: int) -> None:
     """Raise Unprocessable for a time (microseconds, the end exclusive) that is over, begins too late or is longer than 7 days."""
     if not (starts < ends <= starts + LONGEST and starts <= now + LONGEST):
-        says = "A cover begins within the next 7 days and lasts 7 days at most."
-        raise Unprocessable(Issue("business-rule", says, PLACE, key="cover-period"))
+        raise PERIOD.broken(at=PLACE)
 
 
 def period(starts: int, ends: int) -> JsonObject:

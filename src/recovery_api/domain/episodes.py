@@ -3,7 +3,7 @@ from types import MappingProxyType
 
 from recovery_api.domain.codes import concept, local, structure
 from recovery_api.domain.life_cycle import LifeCycle
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject
 
 EPISODE = LifeCycle(
@@ -41,6 +41,7 @@ CARE_TEAM = LifeCycle(
 UNDER_WAY = ("planned", "waitlist", "active", "onhold")
 DISCHARGE_REASON = structure("discharge-reason")
 REASONS = frozenset({"planned", "client-initiated", "lost-contact", "higher-level-of-care", "deceased"})
+REASON = Rule("discharge-reason", Unprocessable, f"The reason of a discharge is one of {', '.join(sorted(REASONS))}.")
 STAYING = frozenset({"escalation", "emergency-review"})
 """Task codes of ours that a discharge does not end: an escalation is closed with its outcome, a review is owed to the law."""
 
@@ -50,8 +51,7 @@ def check_episode(before: JsonObject | None, after: JsonObject) -> None:
     EPISODE.check(before["status"] if before else None, after["status"])
     said = [each.get("valueCode") for each in after.get("extension", ()) if each.get("url") == DISCHARGE_REASON]
     if len(said) > 1 or not REASONS.issuperset(said):
-        says = f"The reason of a discharge is one of {', '.join(sorted(REASONS))}."
-        raise Unprocessable(Issue("business-rule", says, "EpisodeOfCare.extension", key="discharge-reason"))
+        raise REASON.broken(at="EpisodeOfCare.extension")
 
 
 def check_care_team(before: JsonObject | None, after: JsonObject) -> None:

@@ -5,10 +5,12 @@ A condition is about the Observation or QuestionnaireResponse that was written, 
 """
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 from recovery_api.domain.escalations import CODE, PRIORITIES
+from recovery_api.fhir import errors
 from recovery_api.fhir.errors import Issue, Unprocessable
 from recovery_api.fhir.fhirpath import Condition, Env, FhirPathError, Scope, compile_condition
 from recovery_api.fhir.fhirpath.members import resource_node
@@ -21,6 +23,15 @@ FACTS: Final = ("score", "previous", "acuity", "age", "gender", "abstinent", "id
 """What a condition may ask for beside the resource: see docs/how-to/add-an-escalation-rule.md."""
 CONSTANTS: Final = frozenset({"resource", "rootResource", "context", "ucum", "sct", "loinc"})
 Key: TypeAlias = tuple[str, str, str]  # type of resource; system and code, or "" and the questionnaire; "" and "" for all
+
+_form = partial(errors.Rule, "escalation-rule", Unprocessable)
+URL = _form("A rule of escalation has a url.")
+ACTION_CODE = _form("Each action of a rule of escalation has the code escalation.")
+PRIORITY = _form(f"An action has a priority: {', '.join(PRIORITIES)}.")
+CONDITION = _form("An action has one condition, in text/fhirpath.")
+TRIGGER = _form(f"An action has triggers with data of {' or '.join(LISTENED)}.")
+KNOWN = _form(f"%{{}} is not known here; {', '.join(f'%{fact}' for fact in FACTS)} are.")
+USABLE = _form("The condition can't be used: {}")
 
 _NAMED = re.compile(r"%`?([A-Za-z][A-Za-z-]*)")
 
@@ -102,7 +113,7 @@ def rule_of(plan: JsonObject) -> Rule:
     problems: list[Issue] = []
     actions: list[Action] = []
     if "url" not in plan:
-        problems.append(_problem("A rule of escalation has a url.", "PlanDefinition.url"))
+        problems.append(URL.issue(at="PlanDefinition.url"))
     for index, said in enumerate(plan["action"]):
         place = f"PlanDefinition.action[{index}]"
         try:
@@ -127,26 +138,26 @@ def keys_of(resource: JsonObject) -> Iterator[Key]:
 
 def _action(said: JsonObject, place: str) -> Action:
     if not has_coding(said, "code", *CODE):
-        raise Unprocessable(_problem("Each action of a rule of escalation has the code escalation.", f"{place}.code"))
+        raise ACTION_CODE.broken(at=f"{place}.code")
     if "priority" not in said:
-        raise Unprocessable(_problem(f"An action has a priority: {', '.join(PRIORITIES)}.", f"{place}.priority"))
+        raise PRIORITY.broken(at=f"{place}.priority")
     conditions: list[JsonObject] = said.get("condition", [])
     expression: JsonObject = conditions[0].get("expression", {}) if len(conditions) == 1 else {}
     if expression.get("language") != "text/fhirpath" or "expression" not in expression:
-        raise Unprocessable(_problem("An action has one condition, in text/fhirpath.", f"{place}.condition"))
+        raise CONDITION.broken(at=f"{place}.condition")
     keys = frozenset(_keys(said))
     types = sorted({type for type, _, _ in keys})
     if not keys or not set(types) <= set(LISTENED):
-        raise Unprocessable(_problem(f"An action has triggers with data of {' or '.join(LISTENED)}.", f"{place}.trigger"))
+        raise TRIGGER.broken(at=f"{place}.trigger")
     text = str(expression["expression"])
     named = frozenset(_NAMED.findall(text)) - CONSTANTS
     at = f"{place}.condition[0].expression"
     if unknown := named - set(FACTS):
-        raise Unprocessable(_problem(f"%{min(unknown)} is not known here; {', '.join(f'%{fact}' for fact in FACTS)} are.", at))
+        raise KNOWN.broken(min(unknown), at=at)
     try:
         holds = compile_condition(text, *types)
     except FhirPathError as error:
-        raise Unprocessable(_problem(f"The condition can't be used: {error}", at)) from None
+        raise USABLE.broken(str(error), at=at) from None
     return Action(said.get("title", ""), said["priority"], holds, named, keys)
 
 
@@ -157,7 +168,3 @@ def _keys(said: JsonObject) -> Iterator[Key]:
             yield data["type"], "", ""
         for coding in (coding for one in filters for coding in one.get("code", ())):
             yield data["type"], coding.get("system", ""), coding.get("code", "")
-
-
-def _problem(sentence: str, place: str) -> Issue:
-    return Issue("business-rule", sentence, place, key="escalation-rule")

@@ -8,7 +8,7 @@ from typing import Final
 from recovery_api.domain.business_days import end_of_next
 from recovery_api.domain.codes import CANON, concept, local
 from recovery_api.domain.life_cycle import LifeCycle
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.paths import has_coding, objects_at
 
@@ -27,6 +27,13 @@ SERVERS: Final = (
 )  # fmt: skip
 """What the server says of an escalation and nobody else changes."""
 
+FIXED = Rule("escalation-fixed", Unprocessable, "What an escalation is about, and by when, is the server's to say.")
+OUTPUT = Rule(
+    "escalation-output",
+    Unprocessable,
+    f"An escalation is completed with an output of type escalation-output|action: {', '.join(ACTIONS)}.",
+)
+REASON = Rule("escalation-reason", Unprocessable, "An escalation that is {} needs a reason.")
 ESCALATION = LifeCycle(
     name="escalation",
     what="An escalation",
@@ -55,14 +62,11 @@ def check(before: JsonObject | None, after: JsonObject) -> None:
     if before is not None:
         changed = [name for name in SERVERS if before.get(name) != after.get(name)]
         if changed:
-            sentence = "What an escalation is about, and by when, is the server's to say."
-            raise Unprocessable(*(Issue("business-rule", sentence, f"Task.{name}", key="escalation-fixed") for name in changed))
+            raise Unprocessable(*(FIXED.issue(at=f"Task.{name}") for name in changed))
     if after["status"] == "completed" and not _outcome(after):
-        sentence = f"An escalation is completed with an output of type escalation-output|action: {', '.join(ACTIONS)}."
-        raise Unprocessable(Issue("business-rule", sentence, "Task.output", key="escalation-output"))
+        raise OUTPUT.broken(at="Task.output")
     if after["status"] in {"cancelled", "failed"} and "statusReason" not in after:
-        sentence = f"An escalation that is {after['status']} needs a reason."
-        raise Unprocessable(Issue("business-rule", sentence, "Task.statusReason", key="escalation-reason"))
+        raise REASON.broken(after["status"], at="Task.statusReason")
     ESCALATION.check(before["status"] if before else None, after["status"])
 
 

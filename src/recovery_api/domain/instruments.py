@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 
 from recovery_api.domain.codes import LOINC
 from recovery_api.domain.life_cycle import LifeCycle
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.errors import Issue, Rule, Unprocessable
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.shipped import shipped
@@ -19,6 +19,11 @@ from recovery_api.fhir.shipped import shipped
 CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
 YES, NO = (LOINC, "LA33-6"), (LOINC, "LA32-8")
 Coding: TypeAlias = tuple[str, str]  # system, code
+
+TWICE = Rule("instrument-item", Unprocessable, "'{}' is answered twice.")
+NO_ITEM = Rule("instrument-item", Unprocessable, "'{}' is not an item of {}.")
+NO_ANSWER = Rule("instrument-answer", Unprocessable, "This is no answer to item '{}' of {}: {}.")
+SUBJECT = Rule("instrument-subject", Unprocessable, "The answers to an instrument are a client's: a Patient is their subject.")
 
 
 class Option(NamedTuple):
@@ -86,20 +91,19 @@ class Instrument(NamedTuple):
         """What a QuestionnaireResponse answers, by linkId. Raises Unprocessable, with the place, for what is no answer to its item."""
         found: dict[str, Answer] = {}
         problems: list[Issue] = []
+        title = self.definition["title"]
         for place, said in _leaves(response, "QuestionnaireResponse"):
             link, given = str(said.get("linkId", "")).strip("/"), said.get("answer", [])
             item = self.items.get(link)
             if not given:
                 continue
             if item is None or link in found or len(given) > 1:
-                sentence = "is answered twice" if item else f"is not an item of {self.definition['title']}"
-                problems.append(Issue("business-rule", f"'{link[:64]}' {sentence}.", place, key="instrument-item"))
+                problems.append(TWICE.issue(link[:64], at=place) if item else NO_ITEM.issue(link[:64], title, at=place))
                 continue
             value = next((value for name, value in given[0].items() if name.startswith("value")), None)
             answer = item.taken(value)
             if answer is None:
-                sentence = f"This is no answer to item '{link}' of {self.definition['title']}: {_expected(item)}."
-                problems.append(Issue("business-rule", sentence, f"{place}.answer[0]", key="instrument-answer"))
+                problems.append(NO_ANSWER.issue(link, title, _expected(item), at=f"{place}.answer[0]"))
             else:
                 found[link] = answer
         if problems:
@@ -141,8 +145,7 @@ def check_response(response: JsonObject) -> bool:
     if instrument is None:
         return False
     if not any(one.startswith("Patient/") for one in references_at(response, "subject")):
-        sentence = "The answers to an instrument are a client's: a Patient is their subject."
-        raise Unprocessable(Issue("business-rule", sentence, "QuestionnaireResponse.subject", key="instrument-subject"))
+        raise SUBJECT.broken(at="QuestionnaireResponse.subject")
     instrument.answers(response)
     return True
 

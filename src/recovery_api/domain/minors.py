@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
-from recovery_api.fhir.errors import Issue
+from recovery_api.fhir.errors import Issue, Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 
@@ -15,6 +15,12 @@ PARENTS: Final = (
     "PRN", "FTH", "MTH", "NPRN", "NFTH", "NMTH", "ADOPTP", "ADOPTF", "ADOPTM", "STPPRN", "STPFTH", "STPMTH", "PRNFOST", "GUARD",
 )  # fmt: skip
 """The relationships of those who sign for a child."""
+MINOR = Rule("consent-minor", Unprocessable, "A minor signs too: performer names them (42 CFR 2.14).")
+PARENT = Rule(
+    "consent-parent",
+    Unprocessable,
+    "A parent or guardian signs too: performer names a RelatedPerson of theirs who is one (42 CFR 2.14).",
+)
 
 
 class Ages(NamedTuple):
@@ -39,10 +45,9 @@ def missing(consent: JsonObject, person: JsonObject, signers: Mapping[str, JsonO
         return
     client = f"Patient/{person['id']}"
     if client not in set(references_at(consent, "performer")):
-        yield Issue("business-rule", "A minor signs too: performer names them (42 CFR 2.14).", "Consent.performer", key="consent-minor")
+        yield MINOR.issue(at="Consent.performer")
     if years < ages.consent and not any(_is_parent(one, client) for one in signers.values()):
-        says = "A parent or guardian signs too: performer names a RelatedPerson of theirs who is one (42 CFR 2.14)."
-        yield Issue("business-rule", says, "Consent.performer", key="consent-parent")
+        yield PARENT.issue(at="Consent.performer")
 
 
 def _is_parent(related: JsonObject, client: str) -> bool:

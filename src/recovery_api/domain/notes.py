@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from recovery_api.domain.codes import CANON, THO, Coded, coding, concept, local, ref
-from recovery_api.fhir.errors import Conflict, Issue, Unprocessable
+from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.labels import ACT, SENSITIVITIES
 from recovery_api.fhir.paths import has_coding, objects_at, references_at
@@ -22,6 +22,9 @@ AUTHORS, VERIFICATION = (
     coding(SIGNATURES, "1.2.840.10065.1.12.1.5", "Verification Signature"),
 )
 
+MOVE = Rule("note-move", Conflict, "A note that is {} can't be made {}.")
+SUPERSEDED = Rule("note-superseded", Unprocessable, "A note is superseded by the one that replaces it, when that is co-signed.")
+LABELS = Rule("note-labels", Unprocessable, f"A note is narrowed to sensitivities ({ACT}): {', '.join(SENSITIVITIES)}.")
 MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "draft": frozenset({"submitted", "final"}),  # a supervisor may sign what an author who has left did not submit
@@ -56,15 +59,13 @@ def state_of(document: JsonObject, reviews: Iterable[JsonObject]) -> str:
 def check_move(state: str, to: str) -> None:
     """Raise Conflict where a note in this state can't become that."""
     if to not in MOVES.get(state, ()):
-        says = f"A note that is {state} can't be made {to}."
-        raise Conflict(Issue("business-rule", says, "DocumentReference.docStatus", key="note-move"))
+        raise MOVE.broken(state, to, at="DocumentReference.docStatus")
 
 
 def check_document(before: JsonObject | None, after: JsonObject) -> None:
     """Raise Unprocessable where somebody ends a document as the server alone does."""
     if after["status"] == "superseded" and (before is None or before["status"] != "superseded"):
-        says = "A note is superseded by the one that replaces it, when that is co-signed."
-        raise Unprocessable(Issue("business-rule", says, "DocumentReference.status", key="note-superseded"))
+        raise SUPERSEDED.broken(at="DocumentReference.status")
 
 
 def replaced_by(document: JsonObject) -> list[str]:
@@ -124,8 +125,7 @@ def check_labels(labels: Iterable[JsonObject]) -> None:
     """Raise Unprocessable where a label that a note is narrowed to names no sensitivity."""
     wrong = [each for each in labels if each.get("system") != ACT or each.get("code") not in SENSITIVITIES]
     if wrong:
-        says = f"A note is narrowed to sensitivities ({ACT}): {', '.join(SENSITIVITIES)}."
-        raise Unprocessable(Issue("business-rule", says, "Parameters.parameter", key="note-labels"))
+        raise LABELS.broken(at="Parameters.parameter")
 
 
 def cosignature(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from recovery_api.domain.codes import CANON, concept, local
-from recovery_api.fhir.errors import Conflict, Forbidden, Issue, Unprocessable
+from recovery_api.fhir.errors import Conflict, Forbidden, Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, has_coding, objects_at, references_at
 
@@ -32,6 +32,13 @@ NAMES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """The codes of referral-business-status."""
+
+STAYS = Rule("referral-fixed", Unprocessable, "A referral stays that of its order, client and requester.")
+PARTY = Rule("referral-party", Forbidden, "A referral is moved by the clinic that requests it, and by case managers.", "forbidden")
+START = Rule("referral-start", Unprocessable, "A referral does not begin as {}.")
+MOVE = Rule("referral-move", Conflict, "A referral that is {} can't become {}.")
+OUTPUT = Rule("referral-output", Unprocessable, "A referral is completed with what came of it: output.")
+REASON = Rule("referral-reason", Unprocessable, f"It needs a statusReason, like {', '.join(sorted(REASONS))}.")
 
 CLINIC, INTAKE, REQUESTER = "clinic", "intake", "requester"
 
@@ -83,34 +90,29 @@ def check(before: JsonObject | None, after: JsonObject, parties: Collection[str]
     table or not theirs, Forbidden where they are none of the parties. (What a clinic may never write, its access row forbids.)
     """
     if before is not None and any(before.get(name) != after.get(name) for name in FIXED):
-        says = "A referral stays that of its order, client and requester."
-        raise Unprocessable(Issue("business-rule", says, "Task", key="referral-fixed"))
+        raise STAYS.broken(at="Task")
     was, status = (before or {}).get("status"), after["status"]
     if was == status:
         return None
     if not parties:
-        says = "A referral is moved by the clinic that requests it, and by case managers."
-        raise Forbidden(Issue("forbidden", says, "Task.status", key="referral-party"))
+        raise PARTY.broken(at="Task.status")
     move = MOVES.get((was, status))
     if move is None or not move.by & set(parties):
         if was is None:
-            raise Unprocessable(Issue("business-rule", f"A referral does not begin as {status}.", "Task.status", key="referral-start"))
-        raise Conflict(Issue("business-rule", f"A referral that is {was} can't become {status}.", "Task.status", key="referral-move"))
+            raise START.broken(status, at="Task.status")
+        raise MOVE.broken(str(was), status, at="Task.status")
     _check_needs(move, after)
     return move
 
 
 def _check_needs(move: Move, after: JsonObject) -> None:
     if move.needs == "output" and not after.get("output"):
-        raise Unprocessable(
-            Issue("business-rule", "A referral is completed with what came of it: output.", "Task.output", key="referral-output")
-        )
+        raise OUTPUT.broken(at="Task.output")
     if move.needs == "statusReason":
         reasons = objects_at(after, "statusReason.coding")
         unknown = any(one.get("system") == STATUS_REASON and one.get("code") not in REASONS for one in reasons)
         if unknown or not (any(one.get("code") for one in reasons) or at(after, "statusReason.text")):
-            said = f"It needs a statusReason, like {', '.join(sorted(REASONS))}."
-            raise Unprocessable(Issue("business-rule", said, "Task.statusReason", key="referral-reason"))
+            raise REASON.broken(at="Task.statusReason")
 
 
 def stated(before: JsonObject | None, after: JsonObject, move: Move | None) -> JsonObject | None:

@@ -8,13 +8,19 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from recovery_api.domain.codes import CANON
-from recovery_api.fhir.errors import Conflict, Issue, Unprocessable
+from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, has_coding
 
 SYSTEM: Final = f"{CANON}/CodeSystem/task-code"
 FIXED: Final = ("authoredOn", "code", "description", "for", "input", "owner", "requester")
 """What was asked, by whom, of whom: nobody changes it."""
+
+STAYS = Rule("request-fixed", Unprocessable, "What a client has asked for stays as it was asked.")
+START = Rule("request-start", Unprocessable, "A request does not begin as {}.")
+MOVE = Rule("request-move", Conflict, "A request that is {} can't become {}.")
+OUTPUT = Rule("request-output", Unprocessable, "It is completed with what was done: output.")
+REASON = Rule("request-reason", Unprocessable, "The client is told why: statusReason, in plain words.")
 
 
 class Term(NamedTuple):
@@ -65,20 +71,19 @@ def check(before: JsonObject | None, after: JsonObject, role: str) -> None:
     """Hold a request to the table. Raises Unprocessable and Conflict."""
     code, was, status = code_of(after), (before or {}).get("status"), after["status"]
     if before is not None and (code_of(before) != code or any(before.get(name) != after.get(name) for name in FIXED)):
-        raise Unprocessable(Issue("business-rule", "What a client has asked for stays as it was asked.", "Task", key="request-fixed"))
+        raise STAYS.broken(at="Task")
     if was == status:
         return
     move = MOVES.get((was, status))
     if was is None and move is None:
-        raise Unprocessable(Issue("business-rule", f"A request does not begin as {status}.", "Task.status", key="request-start"))
+        raise START.broken(status, at="Task.status")
     if move is None or role not in move.roles or (status == "on-hold" and not TERMS[code or ""].extension):
-        raise Conflict(Issue("business-rule", f"A request that is {was} can't become {status}.", "Task.status", key="request-move"))
+        raise MOVE.broken(str(was), status, at="Task.status")
     if move.needs == "output" and not after.get("output"):
-        raise Unprocessable(Issue("business-rule", "It is completed with what was done: output.", "Task.output", key="request-output"))
+        raise OUTPUT.broken(at="Task.output")
     told = at(after, "statusReason.text") or at(after, "statusReason.coding.code")
     if move.needs == "statusReason" and (not told or after["statusReason"] == (before or {}).get("statusReason")):
-        says = "The client is told why: statusReason, in plain words."
-        raise Unprocessable(Issue("business-rule", says, "Task.statusReason", key="request-reason"))
+        raise REASON.broken(at="Task.statusReason")
 
 
 def deadline(code: str, asked: datetime, status: str) -> datetime:

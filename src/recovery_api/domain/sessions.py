@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from recovery_api.domain.codes import CANON, PARTICIPATION, concept, local
 from recovery_api.domain.life_cycle import LifeCycle
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, has_coding, references_at
@@ -31,6 +31,20 @@ REASONS: Final = MappingProxyType(
 """Why a session is cancelled, in the words that people read."""
 REASON_SYSTEM: Final = f"{CANON}/CodeSystem/session-cancellation"
 
+STAYS = Rule("session-type", Unprocessable, "A session stays a session: its type can't be taken away.")
+SAYS_WHY = Rule(
+    "session-cancellation",
+    Unprocessable,
+    f"A cancelled session says why: the extension {CANCELLED} with one of {', '.join(REASONS)}.",
+)
+TO_BE = Rule("session-times", Unprocessable, "That is still to come.")
+SAYS_WHEN = Rule("session-times", Unprocessable, "A finished session says when it began and ended.")
+ENDS_LATER = Rule("session-times", Unprocessable, "A session ends after it began.")
+HISTORY = Rule(
+    "session-history",
+    Unprocessable,
+    "The history is not one that a session can have: states that follow each other, each with its period.",
+)
 SESSION = LifeCycle(
     name="session",
     what="A session",
@@ -64,12 +78,10 @@ def companions_of(session: JsonObject) -> list[str]:
 def check_session(before: JsonObject | None, after: JsonObject) -> None:
     """Hold a change of an Encounter to the life cycle where it is, or was, a session. Raises Unprocessable or Conflict."""
     if is_session(before) and not is_session(after):
-        says = "A session stays a session: its type can't be taken away."
-        raise Unprocessable(Issue("business-rule", says, "Encounter.type", key="session-type"))
+        raise STAYS.broken(at="Encounter.type")
     if is_session(after):
         if after["status"] == "cancelled" and cancellation_of(after) not in REASONS:
-            says = f"A cancelled session says why: the extension {CANCELLED} with one of {', '.join(REASONS)}."
-            raise Unprocessable(Issue("business-rule", says, "Encounter.extension", key="session-cancellation"))
+            raise SAYS_WHY.broken(at="Encounter.extension")
         SESSION.check(before["status"] if before else None, after["status"])
 
 
@@ -132,20 +144,12 @@ def check_times(session: JsonObject, now: int, zone: ZoneInfo) -> None:
 
     A session that is told when it is over says when it was, and its history is one that could have been.
     """
-    issues = [
-        Issue("business-rule", "That is still to come.", place, key="session-times")
-        for place, moment in _moments(session)
-        if implicit_range(moment, zone).low > now
-    ]
+    issues = [TO_BE.issue(at=place) for place, moment in _moments(session) if implicit_range(moment, zone).low > now]
     period = session.get("period", {})
     if session["status"] == "finished":
-        issues += [
-            Issue("business-rule", "A finished session says when it began and ended.", f"Encounter.period.{name}", key="session-times")
-            for name in ("start", "end")
-            if name not in period
-        ]
+        issues += [SAYS_WHEN.issue(at=f"Encounter.period.{name}") for name in ("start", "end") if name not in period]
         if not issues and implicit_range(period["end"], zone).high < implicit_range(period["start"], zone).low:
-            issues = [Issue("business-rule", "A session ends after it began.", "Encounter.period", key="session-times")]
+            issues = [ENDS_LATER.issue(at="Encounter.period")]
     if issues:
         raise Unprocessable(*issues)
 
@@ -157,8 +161,7 @@ def check_history(session: JsonObject, zone: ZoneInfo) -> None:
     starts = [implicit_range(start, zone).low for start in at(session, "statusHistory.period.start")]
     follow = all(after in SESSION.moves.get(before, ()) for before, after in pairwise(states))
     if told and (states[0] not in SESSION.starts or not follow or len(starts) != len(told) or starts != sorted(starts)):
-        says = "The history is not one that a session can have: states that follow each other, each with its period."
-        raise Unprocessable(Issue("business-rule", says, "Encounter.statusHistory", key="session-history"))
+        raise HISTORY.broken(at="Encounter.statusHistory")
 
 
 def _moments(session: JsonObject) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from recovery_api.domain.codes import THO, concept, local, ref, structure
 from recovery_api.domain.life_cycle import LifeCycle
-from recovery_api.fhir.errors import Conflict, Issue, Unprocessable
+from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
@@ -52,13 +52,27 @@ def _talk(name: str, what: str) -> LifeCycle:
 LIFE_CYCLES: Mapping[str, LifeCycle] = MappingProxyType(
     {CHECK_IN: _talk("check-in", "A check-in"), CASE_DISCUSSION: _talk("case-discussion", "A case discussion")}
 )
+STAYS: Mapping[str, Rule] = MappingProxyType(
+    {
+        code: Rule(f"{cycle.name}-code", Unprocessable, f"{cycle.what} stays one, and nothing else becomes one.")
+        for code, cycle in LIFE_CYCLES.items()
+    }
+)
+ONCE: Mapping[str, Rule] = MappingProxyType(
+    {code: Rule(cycle.move.key, Conflict, f"{cycle.what} is completed once.") for code, cycle in LIFE_CYCLES.items()}
+)
+ABOUT_A_CLIENT = Rule("case-discussion-client", Unprocessable, "A case discussion is about a client.")
+DAYS = Rule(
+    "supervision-cadence",
+    Unprocessable,
+    f"The cadence of supervision is one whole number of days (valuePositiveInt), {MOST_DAYS} at most.",
+)
 
 
 class Element(NamedTuple):
-    """What a Task of a code must be: the key of the rule, what it says, where, and whether it holds."""
+    """What a Task of a code must be: the rule, where, and whether it holds."""
 
-    key: str
-    says: str
+    rule: Rule
     at: str
     holds: Callable[[JsonObject], bool]
 
@@ -78,18 +92,31 @@ def _has_outcome(task: JsonObject) -> bool:
 ELEMENTS: Mapping[str, tuple[Element, ...]] = MappingProxyType(
     {
         CHECK_IN: (
-            Element("check-in-client", "A check-in is no part of a client's record: it has no 'for'.", "Task.for", _is_of_nobody),
-            Element("check-in-focus", "A check-in is about a PractitionerRole.", "Task.focus", _refers("focus", "PractitionerRole")),
-            Element("check-in-owner", "A check-in belongs to a case manager.", "Task.owner", _refers("owner", *STAFF)),
             Element(
-                "check-in-outcome",
-                "A check-in is completed with its outcome: a Communication of category supervision, as output.",
+                Rule("check-in-client", Unprocessable, "A check-in is no part of a client's record: it has no 'for'."),
+                "Task.for",
+                _is_of_nobody,
+            ),
+            Element(
+                Rule("check-in-focus", Unprocessable, "A check-in is about a PractitionerRole."),
+                "Task.focus",
+                _refers("focus", "PractitionerRole"),
+            ),
+            Element(
+                Rule("check-in-owner", Unprocessable, "A check-in belongs to a case manager."), "Task.owner", _refers("owner", *STAFF)
+            ),
+            Element(
+                Rule(
+                    "check-in-outcome",
+                    Unprocessable,
+                    "A check-in is completed with its outcome: a Communication of category supervision, as output.",
+                ),
                 "Task.output",
                 _has_outcome,
             ),
         ),
         CASE_DISCUSSION: (
-            Element("case-discussion-client", "A case discussion is about a client.", "Task.for", _refers("for", "Patient")),
+            Element(ABOUT_A_CLIENT, "Task.for", _refers("for", "Patient")),
         ),
     }
 )
@@ -106,20 +133,18 @@ def check_task(before: JsonObject | None, after: JsonObject) -> None:
         if not is_task(before, code) and not is_task(after, code):
             continue
         if before and is_task(before, code) != is_task(after, code):
-            says = f"{cycle.what} stays one, and nothing else becomes one."
-            raise Unprocessable(Issue("business-rule", says, "Task.code", key=f"{cycle.name}-code"))
+            raise STAYS[code].broken(at="Task.code")
         cycle.check(before["status"] if before else None, after["status"])
         broken = [one for one in ELEMENTS[code] if not one.holds(after)]
         if broken:
-            raise Unprocessable(*(Issue("business-rule", one.says, one.at, key=one.key) for one in broken))
+            raise Unprocessable(*(one.rule.issue(at=one.at) for one in broken))
 
 
 def check_cadence(role: JsonObject) -> None:
     """Raise Unprocessable for a cadence that is no whole number of days."""
     said = [each for each in role.get("extension", ()) if each.get("url") == CADENCE]
     if len(said) > 1 or any(_days(each) is None for each in said):
-        says = f"The cadence of supervision is one whole number of days (valuePositiveInt), {MOST_DAYS} at most."
-        raise Unprocessable(Issue("business-rule", says, "PractitionerRole.extension", key="supervision-cadence"))
+        raise DAYS.broken(at="PractitionerRole.extension")
 
 
 def cadence(role: JsonObject, usual: int) -> int:
@@ -159,10 +184,9 @@ def held(task: JsonObject, code: str, outcome: str, moment: str) -> JsonObject:
 
     Raises Conflict for one that is over.
     """
-    cycle = LIFE_CYCLES[code]
-    cycle.check(task["status"], "completed")
+    LIFE_CYCLES[code].check(task["status"], "completed")
     if task["status"] == "completed":
-        raise Conflict(Issue("business-rule", f"{cycle.what} is completed once.", "Communication.basedOn", key=f"{cycle.name}-move"))
+        raise ONCE[code].broken(at="Communication.basedOn")
     output = {"type": concept(local("check-in-output", "outcome", "Outcome")), "valueReference": ref(outcome)}
     during = {**task.get("executionPeriod", {}), "end": moment}
     return {**task, "status": "completed", "executionPeriod": during, "lastModified": moment, "output": [*task.get("output", ()), output]}

@@ -10,7 +10,7 @@ from functools import partial
 
 from recovery_api.domain import notes
 from recovery_api.domain.codes import ref
-from recovery_api.fhir.errors import Conflict, Forbidden, Issue, NotFound, Unprocessable
+from recovery_api.fhir.errors import Conflict, Forbidden, NotFound, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.labels import mask_of
@@ -29,6 +29,12 @@ from recovery_api.store.writer import Writer
 
 HOUR = 3_600_000_000
 TYPE = "DocumentReference"
+
+AUTHOR = Rule("note-author", Forbidden, "A note is submitted by its author.", "forbidden")
+SUPERVISED = Rule("note-supervisor", Unprocessable, "Nobody supervises the author now who could read the note over.")
+SUPERVISOR = Rule("note-supervisor", Forbidden, "Who supervises the note's author now reads it over and signs it.", "forbidden")
+OWN = Rule("note-own", Unprocessable, "Nobody co-signs what they wrote: the author's supervisor does.")
+CURRENT = Rule("note-replaces", Conflict, "What this note replaces is not current any more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +108,12 @@ async def submit(server: Server, request: FhirRequest, given: Callable[[], objec
     """
     async with _acting(server, request) as act:
         if act.holder not in notes.authors_of(act.document):
-            raise Forbidden(Issue("forbidden", "A note is submitted by its author.", TYPE, key="note-author"))
+            raise AUTHOR.broken(at=TYPE)
         require_match(request, act.record)
         given()
         supervisor = await supervisor_of(act.writer, act.holder, server.clock())
         if supervisor is None:
-            says = "Nobody supervises the author now who could read the note over."
-            raise Unprocessable(Issue("business-rule", says, "DocumentReference.author", key="note-supervisor"))
+            raise SUPERVISED.broken(at="DocumentReference.author")
         act.move("submitted")
         due = instant(act.writer.stamp + server.note_review_hours * HOUR)
         task = await act.make(notes.review(act.document, act.holder, supervisor, act.now, due))
@@ -145,8 +150,7 @@ async def cosign(
         require_match(request, act.record)
         attestation, labels = given()
         if own:
-            says = "Nobody co-signs what they wrote: the author's supervisor does."
-            raise Unprocessable(Issue("business-rule", says, "DocumentReference.author", key="note-own"))
+            raise OWN.broken(at="DocumentReference.author")
         notes.check_labels(labels)
         act.move("final")
         raised = 0 if labels else mask_of(at(act.document, "securityLabel.coding"))
@@ -165,8 +169,7 @@ async def cosign(
 
 def _superseded(note: JsonObject) -> JsonObject:
     if note["status"] != "current":
-        says = "What this note replaces is not current any more."
-        raise Conflict(Issue("business-rule", says, "DocumentReference.relatesTo", key="note-replaces"))
+        raise CURRENT.broken(at="DocumentReference.relatesTo")
     return note | {"status": "superseded"}
 
 
@@ -175,8 +178,7 @@ async def _check_supervises(act: Act) -> None:
     for author in notes.authors_of(act.document):
         if act.holder in await holders_of(act.writer, "supervises-practitioner", author, act.server.clock()):
             return
-    says = "Who supervises the note's author now reads it over and signs it."
-    raise Forbidden(Issue("forbidden", says, TYPE, key="note-supervisor"))
+    raise SUPERVISOR.broken(at=TYPE)
 
 
 async def _texts(act: Act) -> dict[str, bytes]:

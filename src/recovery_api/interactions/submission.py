@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from recovery_api.fhir.errors import Conflict, Issue
+from recovery_api.fhir.errors import Conflict, Rule
 from recovery_api.fhir.json import Json, JsonObject, dump
 from recovery_api.fhir.json_types import is_object
 from recovery_api.fhir.paths import objects_at
@@ -19,6 +19,7 @@ from recovery_api.store.ledger import recall, remember
 from recovery_api.store.writer import Writer
 
 KIND = "submission"
+SENT = Rule("referral-identifier", Conflict, "This organization has sent something else under this identifier.")
 
 
 class Submission(NamedTuple):
@@ -68,8 +69,7 @@ async def answered_before(writer: Writer, sent: Submission | None) -> FhirResult
         return None
     earlier = [_decode(found.content) for key in taken if (found := await recall(writer, KIND, key)) is not None]
     if len(earlier) != len(sent.keys) or any(one.digest != sent.digest for one in earlier):
-        says = "This organization has sent something else under this identifier."
-        raise Conflict(Issue("business-rule", says, "ServiceRequest.identifier", key="referral-identifier"))
+        raise SENT.broken(at="ServiceRequest.identifier")
     _, *fields = earlier[0]
     named = dict(zip(_Kept._fields[1:], fields, strict=True))
     return FhirResult(**cast("Mapping[str, Json]", named))

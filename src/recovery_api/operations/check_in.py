@@ -1,5 +1,5 @@
 """Encounter/{id}/$check-in: a companion says how she is in a session (domain.md 7)."""
-from recovery_api.fhir.errors import Forbidden, Issue, NotFound
+from recovery_api.fhir.errors import Forbidden, NotFound
 from recovery_api.fhir.json import load
 from recovery_api.fhir.paths import references_at
 from recovery_api.interactions.audited import keep
@@ -7,7 +7,7 @@ from recovery_api.interactions.care import session_check_ins
 from recovery_api.interactions.context import FhirResult
 from recovery_api.operations.frame import Operating
 from recovery_api.policy.facets import client_of
-from recovery_api.policy.writes import RULES
+from recovery_api.policy.writes import rule
 
 
 async def check_in(operating: Operating) -> FhirResult:
@@ -23,7 +23,7 @@ async def check_in(operating: Operating) -> FhirResult:
             raise NotFound
         session = load(record.body)
         if request.actor.holder not in references_at(session, "participant.individual"):
-            raise Forbidden(Issue("forbidden", RULES["own-session"].says, "Encounter", key="own-session"))
+            raise rule("own-session").broken(at="Encounter")
         if not server.grants.admits(request.actor, "u", session, client_of(session, server.matrix)):
             raise Forbidden("The token's scopes do not open this resource.")
         until = await session_check_ins.check_in(server, writer, session, operating.given().one("status"))

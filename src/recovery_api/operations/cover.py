@@ -4,7 +4,7 @@ from typing import cast
 
 from recovery_api.domain import cover as covers
 from recovery_api.domain.codes import ref
-from recovery_api.fhir.errors import Issue, NotFound, Unprocessable
+from recovery_api.fhir.errors import NotFound, Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.search.expression import Own, both
@@ -20,6 +20,7 @@ from recovery_api.store.explaining import relations_of
 from recovery_api.store.search import SearchQuery
 from recovery_api.store.writer import Writer
 
+HELD = Rule("cover-held", Unprocessable, "Who holds a client needs no cover.")
 STAFF = frozenset({"case-manager", "companion"})
 
 
@@ -37,7 +38,7 @@ async def cover(operating: Operating) -> FhirResult:
             raise NotFound
         given = operating.given()
         if await writer.seeing(server.grants.rows(actor, now)).read("Patient", client) is not None:
-            raise Unprocessable(Issue("business-rule", "Who holds a client needs no cover.", key="cover-held"))
+            raise HELD.broken()
         owners = await case_managers(server, writer, client)
         starts, ends = interval(cast("JsonObject", given.one("period")), server.zone)
         starts = max(starts, now)

@@ -5,7 +5,7 @@ from recovery_api.domain import handover as handovers
 from recovery_api.domain.codes import ref
 from recovery_api.domain.episodes import UNDER_WAY
 from recovery_api.domain.supervision import OPEN
-from recovery_api.fhir.errors import Conflict, Issue, NotFound, Unprocessable
+from recovery_api.fhir.errors import Conflict, NotFound, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.parameters import PLACE, Given
@@ -27,8 +27,18 @@ from recovery_api.store.records import NEVER
 from recovery_api.store.writer import Writer
 
 KINDS = (COMPANION, CASE_MANAGER)
-TO = "Whoever takes over has an active PractitionerRole of the same kind in the same organization, and is not on the care team for it yet."
-FROM = "Whoever hands over is on the client's care team now, as a companion or a case manager; where several are, 'from' says who."
+TO = Rule(
+    "handover-to",
+    Unprocessable,
+    "Whoever takes over has an active PractitionerRole of the same kind in the same organization, and is not on the care team for it yet.",
+)
+FROM = Rule(
+    "handover-from",
+    Unprocessable,
+    "Whoever hands over is on the client's care team now, as a companion or a case manager; where several are, 'from' says who.",
+)
+NOW = Rule("handover-period", Unprocessable, "A handover takes place now: its period has begun, and is not over.")
+GOES_ON = Rule("handover-open", Conflict, "An episode of care that is over is not handed over.")
 
 
 class Change(NamedTuple):
@@ -61,8 +71,7 @@ async def handover(operating: Operating) -> FhirResult:
         period = _period(server, given, server.clock())
         made = await _made(server, writer, given, teams)
         if episode["status"] not in UNDER_WAY:
-            says = "An episode of care that is over is not handed over."
-            raise Conflict(Issue("business-rule", says, "EpisodeOfCare.status", key="handover-open"))
+            raise GOES_ON.broken(at="EpisodeOfCare.status")
         written = [await _hand_over(server, writer, team, made, period) for team in teams if _places(server, team, made)]
         if made.kind == CASE_MANAGER:
             written.append(
@@ -87,8 +96,7 @@ def _period(server: Server, given: Given, now: int) -> JsonObject:
     """From now, and until when it is said. Raises Unprocessable for a time that begins later or is over."""
     starts, ends = interval(cast("JsonObject | None", given.one("period")), server.zone)
     if starts > now or ends <= now:
-        says = "A handover takes place now: its period has begun, and is not over."
-        raise Unprocessable(Issue("business-rule", says, PLACE, key="handover-period"))
+        raise NOW.broken(at=PLACE)
     return {"start": instant(now)} | ({"end": instant(ends)} if ends < NEVER else {})
 
 
@@ -98,7 +106,7 @@ async def _made(server: Server, writer: Writer, given: Given, teams: list[JsonOb
     givers = await _people(server, writer, given.one("from")) if given.one("from") else [member(one) for one in there]
     holders = {kind: [one for one in there if member(one) in givers and has_coding(one, "role", *kind)] for kind in KINDS}
     if not any(holders.values()):
-        raise Unprocessable(Issue("business-rule", FROM, PLACE, key="handover-from"))
+        raise FROM.broken(at=PLACE)
     for role in await _roles(server, writer, given):
         taker, organization = (next(references_at(role, name), "") for name in ("practitioner", "organization"))
         for kind, those in holders.items():
@@ -107,9 +115,9 @@ async def _made(server: Server, writer: Writer, given: Given, teams: list[JsonOb
                 continue
             people = {member(one) for one in those}
             if len(people) > 1:
-                raise Unprocessable(Issue("business-rule", FROM, PLACE, key="handover-from"))
+                raise FROM.broken(at=PLACE)
             return Change(people.pop(), taker, kind, organization)
-    raise Unprocessable(Issue("business-rule", TO, PLACE, key="handover-to"))
+    raise TO.broken(at=PLACE)
 
 
 async def _roles(server: Server, writer: Writer, given: Given) -> list[JsonObject]:

@@ -1,7 +1,7 @@
 """Encounter/{id}/$session-summary: the draft of a note, from what was recorded in a session (domain.md 7)."""
 from recovery_api.domain.session_notes import drafted, summary, unobserved
 from recovery_api.domain.sessions import GOING_ON, is_session
-from recovery_api.fhir.errors import Conflict, Forbidden, Issue, NotFound, Unprocessable
+from recovery_api.fhir.errors import Conflict, NotFound, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.paths import at, references_at
@@ -13,10 +13,13 @@ from recovery_api.operations.frame import Operating
 from recovery_api.policy.audit import Saved
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of
-from recovery_api.policy.writes import RULES
+from recovery_api.policy.writes import rule
 from recovery_api.store.writer import Writer
 
 HELD = GOING_ON | {"finished"}
+OBSERVED = Rule("session-observed", Unprocessable, "A note tells of {}, of which the session has no Observation.")
+BEGUN = Rule("session-begun", Conflict, "The session has not begun.")
+ONE_NOTE = Rule("note-there", Conflict, "The session has a note already.")
 
 
 async def session_summary(operating: Operating) -> FhirResult:
@@ -33,16 +36,15 @@ async def session_summary(operating: Operating) -> FhirResult:
             raise NotFound
         session, place = load(record.body), f"Encounter/{record.id}"
         if request.actor.holder not in references_at(session, "participant.individual"):
-            raise Forbidden(Issue("forbidden", RULES["own-session"].says, "Encounter", key="own-session"))
+            raise rule("own-session").broken(at="Encounter")
         operating.given()
         observations = await found(server, writer, "Observation", ("encounter", place))
         if missing := unobserved(observations):
-            says = "A note tells of {}, of which the session has no Observation."
-            raise Unprocessable(*(Issue("business-rule", says.format(code), "Encounter", key="session-observed") for code in missing))
+            raise Unprocessable(*(OBSERVED.issue(code, at="Encounter") for code in missing))
         if not is_session(session) or session["status"] not in HELD:
-            raise Conflict(Issue("business-rule", "The session has not begun.", "Encounter.status", key="session-begun"))
+            raise BEGUN.broken(at="Encounter.status")
         if await notes_of(server, writer, place):
-            raise Conflict(Issue("business-rule", "The session has a note already.", "Encounter", key="note-there"))
+            raise ONE_NOTE.broken(at="Encounter")
         text = summary(session, observations, await _name(writer, client_of(session, server.matrix)), server.zone)
         ids, now = (server.new_id(), server.new_id()), instant(writer.stamp)
         written = drafted(session, ids, request.actor.holder, request.actor.organization, now, text)

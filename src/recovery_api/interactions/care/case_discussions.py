@@ -1,6 +1,7 @@
 """A case discussion is among those who are on the client's care team now, external clinicians with the client's consent (domain.md 1.5)."""
 from recovery_api.domain.codes import local
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.domain.supervision import ABOUT_A_CLIENT
+from recovery_api.fhir.errors import Issue, Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import has_coding, objects_at, references_at
 from recovery_api.fhir.search.parse import condition
@@ -11,7 +12,11 @@ from recovery_api.policy.explain import Standing, purpose_of, sight_of
 from recovery_api.store.explaining import Like, judged
 from recovery_api.store.search import SearchQuery
 
-TEAM = "Whoever takes part in a case discussion is on the client's care team now, and from outside with the client's consent."
+TEAM = Rule(
+    "case-discussion-team",
+    Unprocessable,
+    "Whoever takes part in a case discussion is on the client's care team now, and from outside with the client's consent.",
+)
 
 
 async def prepare(written: Written) -> None:
@@ -21,15 +26,14 @@ async def prepare(written: Written) -> None:
         return
     client = next((each.removeprefix("Patient/") for each in references_at(said, "subject") if each.startswith("Patient/")), None)
     if client is None:
-        says = "A case discussion is about a client."
-        raise Unprocessable(Issue("business-rule", says, "Communication.subject", key="case-discussion-client"))
+        raise ABOUT_A_CLIENT.broken(at="Communication.subject")
     there = await _participants(written, client)
     issues: list[Issue] = []
     for element in ("sender", "recipient"):
         for place, each in enumerate(objects_at(said, element)):
             if not await _is_there(written, there, each):
                 at = f"Communication.{element}" + (f"[{place}]" if element == "recipient" else "")
-                issues.append(Issue("business-rule", TEAM, at, key="case-discussion-team"))
+                issues.append(TEAM.issue(at=at))
     if issues:
         raise Unprocessable(*issues)
 

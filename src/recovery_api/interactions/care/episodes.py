@@ -4,7 +4,7 @@ from recovery_api.domain.codes import local
 from recovery_api.domain.episodes import STAYING, UNDER_WAY
 from recovery_api.domain.sessions import SESSION_TYPE
 from recovery_api.domain.supervision import ESCALATION, OPEN
-from recovery_api.fhir.errors import Conflict, Issue
+from recovery_api.fhir.errors import Conflict, Rule
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.interactions.care.staffing import care_teams, members
@@ -14,6 +14,7 @@ from recovery_api.interactions.make import change, found
 TASK_CODE = local("task-code", "")[0]
 WAITING = ("status", ",".join(OPEN))
 SESSION = "|".join(SESSION_TYPE)
+ESCALATION_OPEN = Rule("discharge-escalation", Conflict, "An escalation of this client's is open: close it with its outcome first.")
 
 
 async def prepare(written: Written) -> None:
@@ -24,8 +25,7 @@ async def prepare(written: Written) -> None:
     if _ends(written):
         escalation = ("code", f"{TASK_CODE}|{ESCALATION}")
         if await found(written.server, written.writer, "Task", ("patient", _client(written)), escalation, WAITING, most=1):
-            says = "An escalation of this client's is open: close it with its outcome first."
-            raise Conflict(Issue("business-rule", says, "EpisodeOfCare.status", key="discharge-escalation"))
+            raise ESCALATION_OPEN.broken(at="EpisodeOfCare.status")
 
 
 async def follow(written: Written) -> None:

@@ -10,7 +10,7 @@ from recovery_api.domain.codes import concept, local, ref
 from recovery_api.domain.emergency import review_due
 from recovery_api.domain.matching import Match
 from recovery_api.domain.referrals import FULFILL, INQUIRY, client_of
-from recovery_api.fhir.errors import Issue, Unprocessable
+from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import at, has_coding, references_at
@@ -26,6 +26,11 @@ from recovery_api.store.writer import Writer
 
 REVIEW = local("task-code", "identity-review", "Is this the same person?")
 ANSWERS = frozenset({"same", "different"})
+ANSWERED = Rule(
+    "identity-answer",
+    Unprocessable,
+    "A review of an identity is completed with an output whose valueCode is same or different.",
+)
 MOST_COMPARED = 200
 """Patients that one search for candidates brings."""
 SECOND = 1_000_000
@@ -82,8 +87,7 @@ async def prepare(written: Written) -> None:
     """A review of an identity ends with its answer."""
     task = written.after
     if has_coding(task, "code", *REVIEW[:2]) and written.became("status", "completed") and not ANSWERS & set(_answers(task)):
-        says = "A review of an identity is completed with an output whose valueCode is same or different."
-        raise Unprocessable(Issue("business-rule", says, "Task.output", key="identity-answer"))
+        raise ANSWERED.broken(at="Task.output")
 
 
 async def follow(written: Written) -> None:

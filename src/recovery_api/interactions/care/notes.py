@@ -4,17 +4,31 @@ from functools import partial
 from typing import Final
 
 from recovery_api.domain.notes import OPEN, REVIEW, authors_of, is_note, replaced_by, state_of, with_texts
-from recovery_api.fhir.errors import Conflict, Forbidden, Issue, Unprocessable
+from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import change, found
-from recovery_api.policy.writes import RULES
+from recovery_api.policy.writes import rule
 from recovery_api.store.reader import Reader
 
 BY_HAND: Final = frozenset({"lastModified", "meta", "note", "status", "text"})
 """What everybody who may write a review may change in it."""
+
+IN_REVIEW = Rule("note-in-review", Conflict, "The note is being read over: it can be changed when it has been returned.")
+SIGNED = Rule(
+    "note-replaces",
+    Unprocessable,
+    "Only a signed note of the same client that is current is replaced; a draft is changed itself.",
+)
+ENDS = Rule("note-review", Conflict, "A review ends when its note is co-signed ($cosign) or returned ($return-note).")
+FREE = Rule(
+    "note-review",
+    Unprocessable,
+    "Of a review, its state and its notes are changed by hand, and its owner by a case manager.",
+)
+ASKED = Rule("note-review", Unprocessable, "A review is asked for by submitting the note ($submit).")
 
 
 async def notes_of(server: Server, reader: Reader, session: str) -> list[JsonObject]:
@@ -44,15 +58,14 @@ async def text_of_own_draft(written: Written) -> None:
         if document is None or not is_note(document):
             continue
         if document["docStatus"] != "preliminary" or written.actor.holder not in authors_of(document):
-            raise Forbidden(Issue("forbidden", RULES["own-draft"].says, "Binary.securityContext", key="own-draft"))
+            raise rule("own-draft").broken(at="Binary.securityContext")
         await _check_unread(written, document)
 
 
 async def _check_unread(written: Written, document: JsonObject) -> None:
     reviews = await reviews_of(written.server, written.writer, document["id"])
     if state_of(document, reviews) == "submitted":
-        says = "The note is being read over: it can be changed when it has been returned."
-        raise Conflict(Issue("business-rule", says, written.type, key="note-in-review"))
+        raise IN_REVIEW.broken(at=written.type)
 
 
 async def keep_fingerprint(written: Written) -> None:
@@ -75,8 +88,7 @@ async def replaces_what_was_signed(written: Written) -> None:
         old = load(record.body) if record and record.body else None
         theirs = old is not None and list(references_at(old, "subject")) == list(references_at(written.after, "subject"))
         if old is None or not theirs or old["status"] != "current" or old.get("docStatus") not in {"final", "amended"}:
-            says = "Only a signed note of the same client that is current is replaced; a draft is changed itself."
-            raise Unprocessable(Issue("business-rule", says, "DocumentReference.relatesTo", key="note-replaces"))
+            raise SIGNED.broken(at="DocumentReference.relatesTo")
 
 
 async def reviewed_by_its_operations(written: Written) -> None:
@@ -84,12 +96,9 @@ async def reviewed_by_its_operations(written: Written) -> None:
     before, after = written.before, written.after
     if before is not None and has_coding(before, "code", *REVIEW):
         if before["status"] not in OPEN or after["status"] not in OPEN:
-            says = "A review ends when its note is co-signed ($cosign) or returned ($return-note)."
-            raise Conflict(Issue("business-rule", says, "Task.status", key="note-review"))
+            raise ENDS.broken(at="Task.status")
         free = BY_HAND | ({"owner"} if written.actor.role == "case-manager" else set[str]())
         if {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} - free:
-            says = "Of a review, its state and its notes are changed by hand, and its owner by a case manager."
-            raise Unprocessable(Issue("business-rule", says, "Task", key="note-review"))
+            raise FREE.broken(at="Task")
     elif has_coding(after, "code", *REVIEW):
-        says = "A review is asked for by submitting the note ($submit)."
-        raise Unprocessable(Issue("business-rule", says, "Task.code", key="note-review"))
+        raise ASKED.broken(at="Task.code")

@@ -3,7 +3,7 @@ from recovery_api.domain import danger, referrals
 from recovery_api.domain.codes import concept, local, ref
 from recovery_api.domain.referrals import CLINIC, INTAKE, OPEN, REQUESTER
 from recovery_api.domain.sessions import SESSION_TYPE
-from recovery_api.fhir.errors import Conflict, Issue, Unprocessable
+from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
@@ -21,13 +21,22 @@ KEPT_OF_PERSON = (
 )  # fmt: skip
 """What our own Patient has of the clinic's copy."""
 
+NO_OTHER = Rule("referral-fixed", Unprocessable, "A Task does not become a referral.")
+MOVES_WITH_TASK = Rule("referral-order", Conflict, "The order of a referral moves with its Task: change the Task's status.")
+FOCUS = Rule("referral-focus", Unprocessable, "A referral names its order: a ServiceRequest.")
+OF_ITS_ORDER = Rule("referral-client", Unprocessable, "A referral is for the client of its order.")
+ONCE = Rule("referral-once", Conflict, "The order is not active, or another Task carries it out.")
+REQUESTED = Rule("referral-identifier", Conflict, "This organization has requested another service under this identifier.")
+FOR_SOMEBODY = Rule("referral-client", Unprocessable, "A referral is accepted for somebody, by an organization.")
+THERE = Rule("referral-client", Unprocessable, "Nobody is there to be accepted.")
+
 
 async def prepare(written: Written) -> None:
     """Hold a referral to its table, and state its businessStatus."""
     before, after = written.before, written.after
     if not referrals.is_referral(before if before is not None else after):
         if referrals.is_referral(after):
-            raise Unprocessable(Issue("business-rule", "A Task does not become a referral.", "Task.code", key="referral-fixed"))
+            raise NO_OTHER.broken(at="Task.code")
         return
     move = referrals.check(before, after, _parties(written.actor, after))
     if before is None:
@@ -71,8 +80,7 @@ async def prepare_order(written: Written) -> None:
     if before is not None and before.get("status") != after["status"]:
         focus = ("focus", f"ServiceRequest/{after['id']}")
         if any(map(referrals.is_referral, await found(written.server, written.writer, "Task", focus))):
-            says = "The order of a referral moves with its Task: change the Task's status."
-            raise Conflict(Issue("business-rule", says, "ServiceRequest.status", key="referral-order"))
+            raise MOVES_WITH_TASK.broken(at="ServiceRequest.status")
 
 
 async def begin_episode(written: Written) -> None:
@@ -98,14 +106,13 @@ async def _check_order(written: Written) -> None:
     reference = referrals.order_of(task)
     if reference is None:
         if has_coding(task, "code", *referrals.FULFILL):
-            raise Unprocessable(Issue("business-rule", "A referral names its order: a ServiceRequest.", "Task.focus", key="referral-focus"))
+            raise FOCUS.broken(at="Task.focus")
         return
     order = await written.there(reference)
     if order is None or set(references_at(order, "subject")) != {referrals.client_of(task)}:
-        raise Unprocessable(Issue("business-rule", "A referral is for the client of its order.", "Task.for", key="referral-client"))
+        raise OF_ITS_ORDER.broken(at="Task.for")
     if order["status"] != "active" or not await written.writer.claim(_one_task(reference)):
-        says = "The order is not active, or another Task carries it out."
-        raise Conflict(Issue("business-rule", says, "Task.focus", key="referral-once"))
+        raise ONCE.broken(at="Task.focus")
 
 
 async def _is_alarming(written: Written) -> bool:
@@ -133,8 +140,7 @@ async def _claim_identifier(written: Written, identifier: JsonObject) -> None:
             same = await found(written.server, written.writer, "ServiceRequest", ("identifier", f"{_said(system)}|{_said(value)}"))
             theirs = [one for one in same if requester in references_at(one, "requester") and one["id"] != written.after["id"]]
             if theirs or not await written.writer.claim(f"order:{requester}|{system}|{value}"):
-                says = "This organization has requested another service under this identifier."
-                raise Conflict(Issue("business-rule", says, "ServiceRequest.identifier", key="referral-identifier"))
+                raise REQUESTED.broken(at="ServiceRequest.identifier")
 
 
 def _said(text: str) -> str:
@@ -152,8 +158,7 @@ async def _accept(written: Written) -> None:
     task, actor, now = written.after, written.actor, instant(written.server.clock())
     client = referrals.client_of(task)
     if client is None or actor.organization is None:
-        says = "A referral is accepted for somebody, by an organization."
-        raise Unprocessable(Issue("business-rule", says, "Task.for", key="referral-client"))
+        raise FOR_SOMEBODY.broken(at="Task.for")
     person = await _our_person(written, client, actor.organization)
     team = await _team(written, person, actor.holder, actor.organization)
     order = referrals.order_of(task)
@@ -194,7 +199,7 @@ async def _our_person(written: Written, client: str, organization: str) -> str:
         return f"Patient/{linked[0]['id']}"
     copy = await written.there(client)
     if copy is None:
-        raise Unprocessable(Issue("business-rule", "Nobody is there to be accepted.", "Task.for", key="referral-client"))
+        raise THERE.broken(at="Task.for")
     known = await recognized(server, writer, written.after, copy, organization)
     if known is not None:
         await link(server, writer, known, client)

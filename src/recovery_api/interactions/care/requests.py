@@ -4,7 +4,7 @@ from datetime import datetime
 from recovery_api.domain import requests
 from recovery_api.domain.codes import ref
 from recovery_api.domain.referrals import client_of
-from recovery_api.fhir.errors import Forbidden, Issue, Unprocessable
+from recovery_api.fhir.errors import Forbidden, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.fhir.search.expression import Own, both
@@ -14,6 +14,8 @@ from recovery_api.policy.relations import RULES
 from recovery_api.store.search import SearchQuery
 
 SECOND = 1_000_000
+NO_OTHER = Rule("request-fixed", Unprocessable, "A Task does not become a client's request.")
+OWN = Rule("own-request", Forbidden, "The client asks, or their verified representative.", "forbidden")
 
 
 async def prepare(written: Written) -> None:
@@ -22,11 +24,11 @@ async def prepare(written: Written) -> None:
     code = requests.code_of(before if before is not None else after)
     if code is None:
         if requests.code_of(after) is not None:
-            raise Unprocessable(Issue("business-rule", "A Task does not become a client's request.", "Task.code", key="request-fixed"))
+            raise NO_OTHER.broken(at="Task.code")
         return
     requests.check(before, after, written.actor.role)
     if written.actor.role == "client" and not await _is_theirs(written):
-        raise Forbidden(Issue("forbidden", "The client asks, or their verified representative.", "Task.requester", key="own-request"))
+        raise OWN.broken(at="Task.requester")
     server, now = written.server, instant(written.server.clock())
     if before is None:
         client = client_of(after)

@@ -11,7 +11,7 @@ from recovery_api.domain.sessions import (
     is_session,
     state_began,
 )
-from recovery_api.fhir.errors import Conflict, Issue, Unprocessable
+from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import references_at
@@ -21,6 +21,19 @@ from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import found
 from recovery_api.store.writer import Writer
+
+ALONE = Rule("session-in-progress", Conflict, "Another session goes on.", "conflict")
+OBSERVED = Rule(
+    "session-observed",
+    Unprocessable,
+    "Nothing says {}: record an Observation of it in the session, with a dataAbsentReason where nobody observed it.",
+)
+HAPPENED = Rule("session-times", Unprocessable, "What was observed has happened.")
+NOTED = Rule(
+    "session-noted",
+    Unprocessable,
+    "There is no note: write at least a draft (a DocumentReference whose context.encounter is the session).",
+)
 
 
 async def keep_times(written: Written) -> None:
@@ -71,7 +84,7 @@ async def _check_free(written: Written, who: str) -> None:
     there = await found(written.server, written.writer, "Encounter", *same)
     others = [each for each in there if each["id"] != written.after["id"]]
     if any(role == "subject" or who in companions_of(each) for each in others):
-        raise Conflict(Issue("conflict", "Another session goes on.", "Encounter.status", key="session-in-progress"))
+        raise ALONE.broken(at="Encounter.status")
 
 
 async def be_complete(written: Written) -> None:
@@ -84,23 +97,14 @@ async def be_complete(written: Written) -> None:
         return
     session = f"Encounter/{written.after['id']}"
     observations = await found(written.server, written.writer, "Observation", ("encounter", session))
-    issues = [
-        Issue(
-            "business-rule",
-            f"Nothing says {code}: record an Observation of it in the session, with a dataAbsentReason where nobody observed it.",
-            "Encounter.status",
-            key="session-observed",
-        )
-        for code in unobserved(observations)
-    ]
+    issues = [OBSERVED.issue(code, at="Encounter.status") for code in unobserved(observations)]
     told = [] if written.before else [each["effectiveDateTime"] for each in observations if "effectiveDateTime" in each]
     issues += [
-        Issue("business-rule", "What was observed has happened.", "Observation.effectiveDateTime", key="session-times")
+        HAPPENED.issue(at="Observation.effectiveDateTime")
         for moment in told
         if implicit_range(moment, written.server.zone).low > written.writer.stamp
     ]
     if not await notes_of(written.server, written.writer, session):
-        says = "There is no note: write at least a draft (a DocumentReference whose context.encounter is the session)."
-        issues.append(Issue("business-rule", says, "Encounter.status", key="session-noted"))
+        issues.append(NOTED.issue(at="Encounter.status"))
     if issues:
         raise Unprocessable(*issues)
