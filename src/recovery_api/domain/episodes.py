@@ -69,6 +69,11 @@ def with_history(before: JsonObject | None, after: JsonObject, moment: str) -> J
     return kept | ({"statusHistory": past} if past else {})
 
 
+def begun(episode: JsonObject, moment: str) -> JsonObject:
+    """The episode when its first session begins: active, with what it was before."""
+    return with_history(episode, {**episode, "status": "active"}, moment)
+
+
 def closed_team(team: JsonObject, moment: str, still: frozenset[int]) -> JsonObject:
     """The team when its engagement ends: inactive, and over for all who were members now. `still`: their places."""
     members: list[JsonObject] = [

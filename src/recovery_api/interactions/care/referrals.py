@@ -1,6 +1,9 @@
 """Referrals, where they need the store (domain.md 5): the order moves with its Task, and an accepted client becomes ours."""
+from functools import partial
+
 from recovery_api.domain import danger, referrals
 from recovery_api.domain.codes import concept, local, ref
+from recovery_api.domain.episodes import begun
 from recovery_api.domain.referrals import CLINIC, INTAKE, OPEN, REQUESTER
 from recovery_api.domain.sessions import SESSION_TYPE
 from recovery_api.fhir.errors import Conflict, Issue, Unprocessable
@@ -82,7 +85,8 @@ async def begin_episode(written: Written) -> None:
         for reference in references_at(session, "episodeOfCare"):
             episode = await written.there(reference)
             if episode is not None and episode["status"] in {"planned", "waitlist"}:
-                await _move(written, reference, "active")
+                now = instant(written.writer.stamp)
+                await change(written.server, written.writer, "EpisodeOfCare", episode["id"], partial(begun, moment=now))
 
 
 def _parties(actor: Actor, task: JsonObject) -> set[str]:
