@@ -88,11 +88,3 @@ def ended_task(task: JsonObject, moment: str) -> JsonObject:
     """A Task that the end of an engagement cancels."""
     reason = concept(local("task-status-reason", "discharge", "The engagement ended"))
     return {**task, "status": "cancelled", "statusReason": reason, "lastModified": moment}
-
-
-def released_session(session: JsonObject, moment: str) -> JsonObject:
-    """A planned session that does not take place; nobody's fault."""
-    past: list[JsonObject] = session.get("statusHistory", [])
-    since = past[-1]["period"].get("end") if past else None
-    during = ({"start": since} if since else {}) | {"end": moment}
-    return {**session, "status": "cancelled", "statusHistory": [*past, {"status": session["status"], "period": during}]}
