@@ -3,6 +3,7 @@ from types import MappingProxyType
 
 from recovery_api.domain.codes import concept, local, structure
 from recovery_api.domain.life_cycle import LifeCycle
+from recovery_api.domain.requests import TERMS
 from recovery_api.fhir.errors import Issue, Unprocessable
 from recovery_api.fhir.json import JsonObject
 
@@ -41,8 +42,9 @@ CARE_TEAM = LifeCycle(
 UNDER_WAY = ("planned", "waitlist", "active", "onhold")
 DISCHARGE_REASON = structure("discharge-reason")
 REASONS = frozenset({"planned", "client-initiated", "lost-contact", "higher-level-of-care", "deceased"})
-STAYING = frozenset({"escalation", "emergency-review"})
-"""Task codes of ours that a discharge does not end: an escalation is closed with its outcome, a review is owed to the law."""
+STAYING = frozenset({"escalation", "emergency-review", *TERMS})
+"""Task codes of ours that a discharge does not end: an escalation is closed with its outcome, a review and an answer to what the
+client has asked of their record are owed to the law."""
 
 
 def check_episode(before: JsonObject | None, after: JsonObject) -> None:
