@@ -12,7 +12,7 @@ from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.care.identity import link, recognized
-from recovery_api.interactions.care.teams import case_manager
+from recovery_api.interactions.care.staffing import case_manager
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.make import change, found, make
 from recovery_api.policy.matrix import EXTERNAL_ROLES
@@ -178,7 +178,7 @@ async def _accept(written: Written) -> None:
 async def _team(written: Written, person: str, manager: str, organization: str) -> str:
     """The id of the CareTeam by which a case manager of ours holds a client: one that they are on, else a new one."""
     server, writer, now = written.server, written.writer, instant(written.server.clock())
-    if await case_manager(server, writer, person) == manager:
+    if await case_manager(server, writer, person.removeprefix("Patient/")) == manager:
         [team, *_] = await found(server, writer, "CareTeam", ("subject", person), ("participant", manager), ("status", "active"))
         return team["id"]
     role = concept((*CASE_MANAGER, "Case Manager/Care Coordinator"))
