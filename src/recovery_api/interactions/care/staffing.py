@@ -56,8 +56,12 @@ async def owner(server: Server, reader: Reader, authors: Sequence[str], client: 
 
 
 async def answerable(server: Server, reader: Reader, companions: Sequence[str], client: str) -> str | None:
-    """Who must act on what happens to companions with a client: who supervises one of them, else the client's case manager."""
-    return await _supervisor_of_one(server, reader, companions) or await case_manager(server, reader, client)
+    """Who must act on what happens to companions with a client.
+
+    Who supervises one of them, else the client's case manager, else whoever is on call.
+    """
+    above = await _supervisor_of_one(server, reader, companions)
+    return above or await case_manager(server, reader, client) or server.escalating.on_call or None
 
 
 async def _supervisor_of_one(server: Server, reader: Reader, people: Sequence[str]) -> str | None:
