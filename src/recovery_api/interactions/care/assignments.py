@@ -9,6 +9,7 @@ from recovery_api.fhir.paths import has_coding, objects_at, references_at
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import seen
+from recovery_api.policy.periods import interval
 from recovery_api.policy.project import COMPANION
 from recovery_api.store.reader import Reader
 
@@ -24,7 +25,7 @@ async def respect_wishes(written: Written) -> None:
 async def check_wishes(server: Server, reader: Reader, before: JsonObject | None, after: JsonObject) -> None:
     """The same of a CareTeam that the server changes for somebody, whose sight the reader has."""
     client = next(references_at(after, "subject"), "")
-    new = _companions(after) - (_companions(before) if before else set())
+    new = _companions(server, after) - (_companions(server, before) if before else set())
     if not new or not client or after.get("status") not in {"active", "proposed"}:
         return
     wishes = await seen(server, reader, "Observation", ("patient", client), WISHES)
@@ -38,12 +39,12 @@ async def check_wishes(server: Server, reader: Reader, before: JsonObject | None
         raise Unprocessable(*issues)
 
 
-def _companions(team: JsonObject) -> set[str]:
-    """The Practitioners who are companions in a CareTeam."""
+def _companions(server: Server, team: JsonObject) -> set[str]:
+    """The Practitioners who are companions in a CareTeam, now or later."""
     return {
         member
         for one in objects_at(team, "participant")
-        if has_coding(one, "role", *COMPANION)
+        if has_coding(one, "role", *COMPANION) and interval(one.get("period"), server.zone)[1] > server.clock()
         for member in references_at(one, "member")
         if member.startswith("Practitioner/")
     }
