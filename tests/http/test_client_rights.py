@@ -62,6 +62,15 @@ async def test_a_client_asks_and_the_server_says_who_decides_and_by_when(shared:
     assert told["restriction"]["period"]["end"] == end
 
 
+async def test_what_a_client_has_asked_is_owed_to_them_after_the_engagement_too(api: Api) -> None:
+    ana, ruth = api.as_(APP_ANA), api.as_(RUTH)
+    open_, held, decided = [f"Task/{(await asked(ana, code=code))['id']}" for code in ("restriction-request", *["amendment-request"] * 2)]
+    assert (await ruth.patch(held, status("on-hold", **NEEDED["on-hold"]))).status == 200
+    assert (await ruth.patch(decided, status("accepted"))).status == 200
+    assert (await ruth.patch("EpisodeOfCare/eoc-ana", status("finished"))).status == 200
+    assert [(await ana.get(place)).json["status"] for place in (open_, held, decided)] == ["requested", "on-hold", "accepted"]
+
+
 async def test_the_term_of_an_amendment_is_extended_once_with_a_reason(shared: Api) -> None:
     ruth = shared.as_(RUTH)
     place = f"Task/{(await asked(shared.as_(APP_ANA)))['id']}"

@@ -8,13 +8,16 @@ import pytest
 from recovery_api.domain.codes import CANON
 from recovery_api.domain.episodes import CARE_TEAM, EPISODE, REASONS
 from recovery_api.domain.life_cycle import LifeCycle
+from recovery_api.domain.sessions import cancellation_of
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.store.visibility import SYSTEM
 from tests.api import Api, serving
 from tests.callers import CHEN, KIM, MAYA, RUTH
 from tests.databases import Databases
+from tests.http.recorded import made
 from tests.http.resources import care_team, session
 from tests.http.supervising import ref, status, task
+from tests.http.test_appointments import appointment
 
 REASON = {"url": f"{CANON}/StructureDefinition/discharge-reason"}
 
@@ -70,8 +73,27 @@ async def test_with_the_episode_end_care_team_tasks_and_planned_sessions(busy: A
     past = (await stored(busy, "Encounter/e-arrived"))["statusHistory"]
     assert [each["status"] for each in past] == ["planned", "arrived"]
     assert past[1]["period"]["start"] == "2026-11-10T11:00:00Z"
+    assert {cancellation_of(await stored(busy, f"Encounter/{id}")) for id in ("e-planned", "e-arrived")} == {"engagement-ended"}
     for caller in (MAYA, RUTH, CHEN):
         assert (await busy.as_(caller).get("Patient/ana")).status == 404
+
+
+async def test_what_was_booked_is_called_off_with_its_session(api: Api) -> None:
+    ruth = api.as_(RUTH)
+    booked, over = [await made(ruth, appointment()) for _ in range(2)]
+    said = (await ruth.get(over)).json
+    assert (await ruth.put(over, said | {"status": "fulfilled"})).status == 200
+    [planned] = (await ruth.get(f"Encounter?appointment={booked}")).matches
+    assert (await ruth.patch("EpisodeOfCare/eoc-ana", status("finished"))).status == 200
+    session = await stored(api, f"Encounter/{planned['id']}")
+    assert (session["status"], cancellation_of(session)) == ("cancelled", "engagement-ended")
+    [past] = session["statusHistory"]
+    now = session["meta"]["lastUpdated"]
+    assert past == {"status": "planned", "period": {"start": planned["meta"]["lastUpdated"], "end": now}}
+    called_off = await stored(api, booked)
+    assert (called_off["status"], called_off["meta"]["lastUpdated"]) == ("cancelled", now)
+    assert called_off["cancelationReason"]["coding"][0]["code"] == "engagement-ended"
+    assert (await stored(api, over))["status"] == "fulfilled"
 
 
 async def test_an_open_escalation_is_closed_first(api: Api) -> None:

@@ -204,6 +204,39 @@ async def test_nobody_is_assigned_against_the_clients_wish_save_by_their_own_wor
     assert (await assigned(api, RUTH)).status == 200
 
 
+async def test_nobody_takes_over_against_the_clients_wish_save_by_their_own_word(api: Api) -> None:
+    ruth, path = api.as_(RUTH), "EpisodeOfCare/eoc-ana/$handover"
+    to_leo: JsonObject = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "to", "valueReference": {"reference": "PractitionerRole/leo"}}],
+    }
+    assert (await ruth.post("Observation", wish(*WOMAN))).status == 201
+    refused = await ruth.post(path, to_leo)
+    assert (refused.status, refused.keys) == (422, {"client-preference"})
+    assert (await ruth.get("CareTeam/ct-ana")).json["meta"]["versionId"] == "1"
+    assert (await api.as_(LEO).get("Patient/ana")).status == 404
+    assert (await ruth.get("Task?code=preference-check")).json["total"] == 0
+    welcome = wish(PREFERENCE, "welcomes-this-person", focus=[{"reference": "Practitioner/leo"}])
+    assert (await ruth.post("Observation", welcome)).status == 201
+    answer = await ruth.post(path, to_leo)
+    assert answer.status == 200, answer.body
+    assert (await api.as_(LEO).get("Patient/ana")).status == 200
+
+
+async def test_who_was_there_before_does_not_come_back_against_the_clients_wish(api: Api) -> None:
+    ruth, path = api.as_(RUTH), "EpisodeOfCare/eoc-ana/$handover"
+    to: list[JsonObject] = [
+        {"resourceType": "Parameters", "parameter": [{"name": "to", "valueReference": {"reference": f"PractitionerRole/{who}"}}]}
+        for who in ("leo", "maya")
+    ]
+    for each in to:
+        assert (await ruth.post(path, each)).status == 200
+        api.clock.move(seconds=60)
+    assert (await ruth.post("Observation", wish(*WOMAN))).status == 201
+    refused = await ruth.post(path, to[0])
+    assert (refused.status, refused.keys) == (422, {"client-preference"})
+
+
 async def test_a_boundary_and_a_veto_name_one_person(api: Api) -> None:
     veto = wish(PREFERENCE, "not-this-person", focus=[{"reference": "Practitioner/leo"}])
     boundary = {"status": "in-progress", "doNotPerform": True, "performer": [{"reference": "Practitioner/leo"}]}

@@ -149,7 +149,9 @@ async def test_a_session_begins_the_engagement_and_completion_needs_what_came_of
     place = f"EpisodeOfCare/{episode['id']}"
     first = session(episode["patient"]["reference"].partition("/")[2], "ruth", "in-progress", episodeOfCare=[{"reference": place}])
     assert (await ruth.post("Encounter", first)).status == 201
-    assert (await ruth.get(place)).json["status"] == "active"
+    begun = (await ruth.get(place)).json
+    past = [{"status": "planned", "period": {"start": episode["period"]["start"], "end": begun["meta"]["lastUpdated"]}}]
+    assert (begun["status"], begun["statusHistory"]) == ("active", past)
     refused = await ruth.patch(task, status("completed"))
     assert (refused.status, refused.keys, refused.places) == (422, {"referral-output"}, {"Task.output"})
     assert (await ruth.patch(task, status("completed", output=OUTPUT))).status == 200

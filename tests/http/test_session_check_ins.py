@@ -7,7 +7,7 @@ import pytest
 from recovery_api.fhir.json import JsonObject
 from recovery_api.interactions.care.session_check_ins import miss
 from tests.api import Api, Client, Response, serving
-from tests.callers import APP_ANA, CHEN, LEO, MAYA, OMAR, RUTH, SYS_RIVERBEND
+from tests.callers import APP_ANA, CHEN, IRIS, KIM, LEO, MAYA, OMAR, RUTH, SYS_RIVERBEND
 from tests.databases import Databases
 from tests.http.recorded import called_off, made, moved, tasks_of
 from tests.http.resources import session
@@ -80,6 +80,24 @@ async def test_who_needs_help_is_heard_by_the_case_manager(api: Api, status: str
     [task] = await tasks(api, encounter, "escalation")
     assert (task["status"], task["priority"], task["owner"]) == ("requested", priority, {"reference": "Practitioner/ruth"})
     assert (task["reasonCode"]["coding"][0]["code"], task["restriction"]["period"]["end"][11:16]) == (status, minutes)
+
+
+async def test_whoever_is_on_call_hears_of_it_where_nobody_else_is_there(office: Api) -> None:
+    encounter = await made(office.as_(LEO), session("ben", "leo", period=PLANNED))
+    team = (await office.as_(OMAR).get("CareTeam/ct-ben")).json
+    team["participant"] = [one for one in team["participant"] if one["member"]["reference"] != "Practitioner/omar"]
+    assert (await office.as_(OMAR).put("CareTeam/ct-ben", team)).status == 200
+    role = (await office.as_(KIM).get("PractitionerRole/leo")).json
+    del role["extension"]
+    assert (await office.as_(KIM).put("PractitionerRole/leo", role)).status == 200
+    assert (await office.as_(LEO).patch(encounter, moved("arrived"))).status == 200
+    for status in ("need-support", "duress"):
+        await check_in(office.as_(LEO), encounter, status)
+    office.clock.move(seconds=3 * 3_600)
+    await miss(office.running.server)
+    heard = (await office.as_(IRIS).get(tasks_of("escalation"))).matches
+    assert {each["reasonCode"]["coding"][0]["code"] for each in heard} == {"need-support", "duress", "missed"}
+    assert {each["owner"]["reference"] for each in heard} == {"Practitioner/iris"}
 
 
 async def test_duress_looks_like_ok_to_everybody_but_the_case_manager(api: Api) -> None:

@@ -9,6 +9,7 @@ from recovery_api.fhir.paths import objects_at, references_at
 
 BOOKED: Final = "booked"
 CALLED_OFF: Final = ("cancelled", "entered-in-error", "noshow")
+OVER: Final = (*CALLED_OFF, "fulfilled")
 WAYS: Final = MappingProxyType({"HH": "home health", "FLD": "field", "VR": "virtual", "AMB": "ambulatory"})
 """Where a session is, by the code of its class. Without one it is at home."""
 HL7_REASON: Final = THO + "appointment-cancellation-reason"
@@ -56,3 +57,10 @@ def why_called_off(appointment: JsonObject) -> str:
         if system == HL7_REASON and code.startswith("pat"):
             return "client-declined"
     return "client-declined" if appointment["status"] == "noshow" else "companion-unavailable"
+
+
+def called_off(appointment: JsonObject, reason: str) -> JsonObject:
+    """The Appointment when its session is cancelled for this reason; one that is over stays as it is."""
+    if appointment["status"] in OVER:
+        return appointment
+    return {**appointment, "status": "cancelled", "cancelationReason": concept(local("session-cancellation", reason, REASONS[reason]))}

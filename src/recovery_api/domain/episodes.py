@@ -3,6 +3,7 @@ from types import MappingProxyType
 
 from recovery_api.domain.codes import concept, local, structure
 from recovery_api.domain.life_cycle import LifeCycle
+from recovery_api.domain.requests import TERMS
 from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject
 
@@ -42,8 +43,9 @@ UNDER_WAY = ("planned", "waitlist", "active", "onhold")
 DISCHARGE_REASON = structure("discharge-reason")
 REASONS = frozenset({"planned", "client-initiated", "lost-contact", "higher-level-of-care", "deceased"})
 REASON = Rule("discharge-reason", Unprocessable, f"The reason of a discharge is one of {', '.join(sorted(REASONS))}.")
-STAYING = frozenset({"escalation", "emergency-review"})
-"""Task codes of ours that a discharge does not end: an escalation is closed with its outcome, a review is owed to the law."""
+STAYING = frozenset({"escalation", "emergency-review", *TERMS})
+"""Task codes of ours that a discharge does not end: an escalation is closed with its outcome, a review and an answer to what the
+client has asked of their record are owed to the law."""
 
 
 def check_episode(before: JsonObject | None, after: JsonObject) -> None:
@@ -69,6 +71,11 @@ def with_history(before: JsonObject | None, after: JsonObject, moment: str) -> J
     return kept | ({"statusHistory": past} if past else {})
 
 
+def begun(episode: JsonObject, moment: str) -> JsonObject:
+    """The episode when its first session begins: active, with what it was before."""
+    return with_history(episode, {**episode, "status": "active"}, moment)
+
+
 def closed_team(team: JsonObject, moment: str, still: frozenset[int]) -> JsonObject:
     """The team when its engagement ends: inactive, and over for all who were members now. `still`: their places."""
     members: list[JsonObject] = [
@@ -83,11 +90,3 @@ def ended_task(task: JsonObject, moment: str) -> JsonObject:
     """A Task that the end of an engagement cancels."""
     reason = concept(local("task-status-reason", "discharge", "The engagement ended"))
     return {**task, "status": "cancelled", "statusReason": reason, "lastModified": moment}
-
-
-def released_session(session: JsonObject, moment: str) -> JsonObject:
-    """A planned session that does not take place; nobody's fault."""
-    past: list[JsonObject] = session.get("statusHistory", [])
-    since = past[-1]["period"].get("end") if past else None
-    during = ({"start": since} if since else {}) | {"end": moment}
-    return {**session, "status": "cancelled", "statusHistory": [*past, {"status": session["status"], "period": during}]}

@@ -25,6 +25,7 @@ REASONS: Final = MappingProxyType(
     {
         "client-declined": "The client chose not to meet",
         "companion-unavailable": "The companion could not come",
+        "engagement-ended": "The engagement ended",
         "unsafe-environment": "The place was not safe",
     }
 )

@@ -17,6 +17,7 @@ from recovery_api.fhir.labels import mask_of
 from recovery_api.fhir.paths import at
 from recovery_api.interactions.audited import keep
 from recovery_api.interactions.care.notes import reviews_of
+from recovery_api.interactions.care.staffing import supervisor
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.make import change, make
 from recovery_api.interactions.preconditions import require_match
@@ -24,7 +25,7 @@ from recovery_api.interactions.present import copied
 from recovery_api.policy.audit import Saved
 from recovery_api.policy.facets import client_of
 from recovery_api.store.records import Record
-from recovery_api.store.staff import holders_of, supervisor_of
+from recovery_api.store.staff import holders_of
 from recovery_api.store.writer import Writer
 
 HOUR = 3_600_000_000
@@ -111,12 +112,12 @@ async def submit(server: Server, request: FhirRequest, given: Callable[[], objec
             raise AUTHOR.broken(at=TYPE)
         require_match(request, act.record)
         given()
-        supervisor = await supervisor_of(act.writer, act.holder, server.clock())
-        if supervisor is None:
+        reader = await supervisor(server, act.writer, act.holder)
+        if reader is None:
             raise SUPERVISED.broken(at="DocumentReference.author")
         act.move("submitted")
         due = instant(act.writer.stamp + server.note_review_hours * HOUR)
-        task = await act.make(notes.review(act.document, act.holder, supervisor, act.now, due))
+        task = await act.make(notes.review(act.document, act.holder, reader, act.now, due))
         return await act.seen(task), _readable(act.document, await _texts(act))
 
 

@@ -1,4 +1,5 @@
 """EpisodeOfCare/{id}/$handover: somebody else takes over as companion or case manager, all of it or nothing (domain.md 7)."""
+from functools import partial
 from typing import NamedTuple, cast
 
 from recovery_api.domain import handover as handovers
@@ -12,6 +13,7 @@ from recovery_api.fhir.parameters import PLACE, Given
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.identity.actor import local_reference
 from recovery_api.interactions.audited import keep
+from recovery_api.interactions.care.assignments import check_wishes
 from recovery_api.interactions.care.care_teams import check_more_than_cover
 from recovery_api.interactions.care.staffing import care_teams, member, members, persons
 from recovery_api.interactions.context import FhirResult, Server
@@ -53,8 +55,8 @@ class Change(NamedTuple):
 async def handover(operating: Operating) -> FhirResult:
     """End one member of the care team and begin the next, move the client's open Tasks, draft the document, and ask the client.
 
-    Raises NotFound where the episode is not the caller's, Forbidden for who only covers, Unprocessable for a pair that does not fit,
-    Conflict for an episode that is over.
+    Raises NotFound where the episode is not the caller's, Forbidden for who only covers, Unprocessable for a pair that does not fit
+    or that the client does not wish, Conflict for an episode that is over.
     """
     server, request, actor = operating.server, operating.request, operating.request.actor
     access = decide(server.matrix, actor, "EpisodeOfCare", "u")
@@ -70,9 +72,12 @@ async def handover(operating: Operating) -> FhirResult:
         given = operating.given()
         period = _period(server, given, server.clock())
         made = await _made(server, writer, given, teams)
+        teams = [team for team in teams if _places(server, team, made)]
+        for team in teams:
+            await check_wishes(server, writer, team, _handed_over(server, made, period, team))
         if episode["status"] not in UNDER_WAY:
             raise GOES_ON.broken(at="EpisodeOfCare.status")
-        written = [await _hand_over(server, writer, team, made, period) for team in teams if _places(server, team, made)]
+        written = [await change(server, writer, "CareTeam", team["id"], partial(_handed_over, server, made, period)) for team in teams]
         if made.kind == CASE_MANAGER:
             written.append(
                 await change(server, writer, "EpisodeOfCare", record.id, lambda said: {**said, "careManager": ref(made.taker)})
@@ -144,11 +149,8 @@ def _places(server: Server, team: JsonObject, made: Change) -> list[int]:
     return [place for place, one in members(server, team, server.clock()) if handovers.is_from(one, made.giver, made.kind)]
 
 
-async def _hand_over(server: Server, writer: Writer, team: JsonObject, made: Change, period: JsonObject) -> JsonObject:
-    def revise(team: JsonObject) -> JsonObject:
-        return handovers.handed_over(team, _places(server, team, made), made.taker, period)
-
-    return await change(server, writer, "CareTeam", team["id"], revise)
+def _handed_over(server: Server, made: Change, period: JsonObject, team: JsonObject) -> JsonObject:
+    return handovers.handed_over(team, _places(server, team, made), made.taker, period)
 
 
 async def _tasks(server: Server, writer: Writer, client: str, made: Change) -> list[JsonObject]:

@@ -1,10 +1,12 @@
 """An Appointment that is booked plans a session, and one that is called off cancels it (domain.md 1.3)."""
+from functools import partial
+
 from recovery_api.domain.appointments import BOOKED, CALLED_OFF, client_of, planned, staff_of, time_of, why_called_off
-from recovery_api.domain.sessions import cancelled, go_on, is_session
+from recovery_api.domain.sessions import cancelled, is_session
 from recovery_api.fhir.json import JsonObject
-from recovery_api.interactions.care.sessions import began_at
+from recovery_api.interactions.care.sessions import revise
 from recovery_api.interactions.care.written import Written
-from recovery_api.interactions.make import change, found, make
+from recovery_api.interactions.make import found, make
 from recovery_api.store.staff import holders_of
 
 
@@ -18,11 +20,11 @@ async def plan_session(written: Written) -> None:
         elif before is not None and time_of(before) != time_of(after):
             for session in sessions:
                 if session["status"] == "planned":
-                    await _revise(written, session, {"period": time_of(after)})
+                    await revise(written.server, written.writer, session, lambda current: current | {"period": time_of(after)})
     elif written.became("status", *CALLED_OFF) and before is not None:
         for session in await _sessions(written):
             if session["status"] == "planned":
-                await _revise(written, session, cancelled(session, why_called_off(after)))
+                await revise(written.server, written.writer, session, partial(cancelled, reason=why_called_off(after)))
 
 
 async def _sessions(written: Written) -> list[JsonObject]:
@@ -36,14 +38,3 @@ async def _plan(written: Written) -> None:
         companions = set(await holders_of(written.writer, "companion", client, written.server.clock()))
         if present := [who for who in staff if who in companions]:
             await make(written.server, written.writer, planned(written.after, present))
-
-
-async def _revise(written: Written, session: JsonObject, said: JsonObject) -> None:
-    began = await began_at(written.server, written.writer, session)
-
-    def revise(current: JsonObject) -> JsonObject:
-        revised = current | said
-        go_on(current, revised, began, written.writer.stamp, written.server.zone)
-        return revised
-
-    await change(written.server, written.writer, "Encounter", session["id"], revise)

@@ -1,12 +1,17 @@
 """The end of an engagement: with the EpisodeOfCare end its care teams, the client's open Tasks and planned sessions (domain.md 1.2)."""
+from functools import partial
+
 from recovery_api.domain import episodes
+from recovery_api.domain.appointments import called_off
 from recovery_api.domain.codes import local
 from recovery_api.domain.episodes import STAYING, UNDER_WAY
-from recovery_api.domain.sessions import SESSION_TYPE
+from recovery_api.domain.sessions import SESSION_TYPE, cancelled
 from recovery_api.domain.supervision import ESCALATION, OPEN
 from recovery_api.fhir.errors import Conflict, Rule
 from recovery_api.fhir.instants import instant
+from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.interactions.care.sessions import revise
 from recovery_api.interactions.care.staffing import care_teams, members
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.make import change, found
@@ -15,6 +20,7 @@ TASK_CODE = local("task-code", "")[0]
 WAITING = ("status", ",".join(OPEN))
 SESSION = "|".join(SESSION_TYPE)
 ESCALATION_OPEN = Rule("discharge-escalation", Conflict, "An escalation of this client's is open: close it with its outcome first.")
+RELEASED = "engagement-ended"
 
 
 async def prepare(written: Written) -> None:
@@ -44,7 +50,17 @@ async def follow(written: Written) -> None:
         if not any(has_coding(task, "code", TASK_CODE, code) for code in STAYING):
             await change(server, writer, "Task", task["id"], lambda task: episodes.ended_task(task, moment))
     for session in await found(server, writer, "Encounter", ("patient", client), ("type", SESSION), ("status", "planned,arrived")):
-        await change(server, writer, "Encounter", session["id"], lambda session: episodes.released_session(session, moment))
+        await _release(written, session)
+
+
+async def _release(written: Written, session: JsonObject) -> None:
+    """A planned session that does not take place, nobody's fault, and the Appointment behind it."""
+    server, writer = written.server, written.writer
+    await revise(server, writer, session, partial(cancelled, reason=RELEASED))
+    behind = [one.partition("/")[2] for one in references_at(session, "appointment")]
+    there = (("patient", _client(written)), ("_id", ",".join(behind)))
+    for appointment in await found(server, writer, "Appointment", *there) if behind else ():
+        await change(server, writer, "Appointment", appointment["id"], partial(called_off, reason=RELEASED))
 
 
 async def _close_teams(written: Written, only: set[str] | None = None) -> None:

@@ -4,7 +4,7 @@ One escalation is open for a rule and a client: what comes meanwhile can only ma
 is about is told by `reasonReference`, by which it has the labels of that too.
 """
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ from recovery_api.fhir.instants import EPOCH, instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.interactions.care.facts import Asked, facts
-from recovery_api.interactions.care.oversight import owner
+from recovery_api.interactions.care.staffing import owner
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import change, found, make
@@ -33,6 +33,10 @@ TELLING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 """In which states rules look at a resource."""
+AUTHORS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
+    {"Observation": ("performer",), "QuestionnaireResponse": ("author", "source")}
+)
+"""Where a resource says who wrote it."""
 RULES_ENGINE: Final[JsonObject] = {
     "type": "Device", "identifier": {"system": f"{CANON}/NamingSystem/device", "value": "rules-engine"}, "display": "Rules engine",
 }  # fmt: skip
@@ -91,7 +95,8 @@ def deadline(server: Server, priority: str) -> str:
 
 async def proposed(server: Server, reader: Reader, fired: Fired, resource: JsonObject, client: str) -> JsonObject:
     """The Task that a rule asks for, as it would be made now."""
-    acting = await owner(server, reader, resource, client)
+    wrote = [one for path in AUTHORS[resource["resourceType"]] for one in references_at(resource, path)]
+    acting = await owner(server, reader, [one for one in wrote if one.startswith("Practitioner/")], client)
     return {
         "resourceType": "Task",
         "instantiatesCanonical": fired.rule.canonical,

@@ -3,7 +3,7 @@ from recovery_api.domain.supervision import DAY, expiring_task
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import references_at
-from recovery_api.interactions.care.staffing import case_managers
+from recovery_api.interactions.care.staffing import case_manager
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import found, make
 
@@ -21,6 +21,6 @@ async def tell_all(server: Server) -> None:
 async def _tell(server: Server, consent: JsonObject) -> None:
     client = next(references_at(consent, "patient"), "").removeprefix("Patient/")
     async with server.store.writer(server.grants.system) as writer:
-        owner = next(iter(await case_managers(server, writer, client)), None)
+        owner = await case_manager(server, writer, client)
         if owner and await writer.claim(f"consent-expiring {consent['id']} {consent['provision']['period']['end']}"):
             await make(server, writer, expiring_task(consent, owner, instant(writer.stamp)))

@@ -15,7 +15,7 @@ from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import at, has_coding, references_at
 from recovery_api.fhir.search.parse import condition
-from recovery_api.interactions.care.teams import case_manager
+from recovery_api.interactions.care.staffing import case_manager
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import change, found, make
@@ -127,7 +127,7 @@ async def _ask(
         return
     now, person = server.clock(), candidate.record.reference
     opened = datetime.fromtimestamp(now // SECOND, server.zone)
-    owner = await case_manager(server, writer, person)
+    owner = await case_manager(server, writer, candidate.record.id)
     task: JsonObject = {
         "resourceType": "Task",
         "status": "requested",

@@ -1,6 +1,9 @@
 """Referrals, where they need the store (domain.md 5): the order moves with its Task, and an accepted client becomes ours."""
+from functools import partial
+
 from recovery_api.domain import danger, referrals
 from recovery_api.domain.codes import concept, local, ref
+from recovery_api.domain.episodes import begun
 from recovery_api.domain.referrals import CLINIC, INTAKE, OPEN, REQUESTER
 from recovery_api.domain.sessions import SESSION_TYPE
 from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
@@ -9,7 +12,7 @@ from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.care.identity import link, recognized
-from recovery_api.interactions.care.teams import case_manager
+from recovery_api.interactions.care.staffing import case_manager
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.make import change, found, make
 from recovery_api.policy.matrix import EXTERNAL_ROLES
@@ -90,7 +93,8 @@ async def begin_episode(written: Written) -> None:
         for reference in references_at(session, "episodeOfCare"):
             episode = await written.there(reference)
             if episode is not None and episode["status"] in {"planned", "waitlist"}:
-                await _move(written, reference, "active")
+                now = instant(written.writer.stamp)
+                await change(written.server, written.writer, "EpisodeOfCare", episode["id"], partial(begun, moment=now))
 
 
 def _parties(actor: Actor, task: JsonObject) -> set[str]:
@@ -179,7 +183,7 @@ async def _accept(written: Written) -> None:
 async def _team(written: Written, person: str, manager: str, organization: str) -> str:
     """The id of the CareTeam by which a case manager of ours holds a client: one that they are on, else a new one."""
     server, writer, now = written.server, written.writer, instant(written.server.clock())
-    if await case_manager(server, writer, person) == manager:
+    if await case_manager(server, writer, person.removeprefix("Patient/")) == manager:
         [team, *_] = await found(server, writer, "CareTeam", ("subject", person), ("participant", manager), ("status", "active"))
         return team["id"]
     role = concept((*CASE_MANAGER, "Case Manager/Care Coordinator"))

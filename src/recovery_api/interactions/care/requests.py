@@ -8,7 +8,7 @@ from recovery_api.fhir.errors import Forbidden, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.fhir.search.expression import Own, both
-from recovery_api.interactions.care.teams import case_manager
+from recovery_api.interactions.care.staffing import case_manager
 from recovery_api.interactions.care.written import Written
 from recovery_api.policy.relations import RULES
 from recovery_api.store.search import SearchQuery
@@ -32,7 +32,7 @@ async def prepare(written: Written) -> None:
     server, now = written.server, instant(written.server.clock())
     if before is None:
         client = client_of(after)
-        manager = await case_manager(server, written.writer, client) if client else None
+        manager = await case_manager(server, written.writer, client.removeprefix("Patient/")) if client else None
         after |= {"intent": "order", "authoredOn": now}
         after.pop("owner", None)
         if manager is not None:

@@ -8,11 +8,11 @@ from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.search.dates import implicit_range
+from recovery_api.interactions.care.staffing import answerable
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import change, found, make
 from recovery_api.policy.facets import client_of
-from recovery_api.store.staff import holders_of, supervisor_of
 from recovery_api.store.writer import Writer
 
 WATCHED: Final = GOING_ON | {"arrived"}
@@ -26,7 +26,7 @@ async def watch(written: Written) -> None:
     before, after = written.before, written.after
     was, is_now = (is_session(each) and each is not None and each["status"] in WATCHED for each in (before, after))
     if is_now and not was:
-        owner = await answerable(written.server, written.writer, after)
+        owner = await _owner(written.server, written.writer, after)
         await make(written.server, written.writer, timer(after, owner, written.writer.stamp, _planned_end(written)))
     elif was and not is_now:
         ended = "completed" if after["status"] == "finished" else "cancelled"
@@ -50,17 +50,8 @@ async def check_in(server: Server, writer: Writer, session: JsonObject, said: st
     until: str | None = None
     for task in await _timers(server, writer, session["id"]):
         until = (await change(server, writer, "Task", task["id"], partial(waiting, now=writer.stamp)))["restriction"]["period"]["end"]
-    await make(server, writer, answer(session, said, await answerable(server, writer, session), writer.stamp))
+    await make(server, writer, answer(session, said, await _owner(server, writer, session), writer.stamp))
     return until
-
-
-async def answerable(server: Server, writer: Writer, session: JsonObject) -> str | None:
-    """Who must act on a session ("Practitioner/id"): the companion's supervisor now, else the client's case manager."""
-    for companion in companions_of(session):
-        if supervisor := await supervisor_of(writer, companion, server.clock()):
-            return supervisor
-    managers = await holders_of(writer, "case-manager", client_of(session, server.matrix), server.clock())
-    return next(iter(managers), None)
 
 
 async def miss(server: Server) -> None:
@@ -84,9 +75,14 @@ async def _miss(server: Server, writer: Writer, id: str) -> None:
     session = await writer.read("Encounter", place)
     if session and session.body:
         told = load(session.body)
-        await make(server, writer, answer(told, "missed", await answerable(server, writer, told), writer.stamp))
+        await make(server, writer, answer(told, "missed", await _owner(server, writer, told), writer.stamp))
 
 
 async def _timers(server: Server, writer: Writer, session: str) -> list[JsonObject]:
     """The timer of a session, waiting or run out."""
     return await found(server, writer, "Task", TIMERS, ("status", f"{WAITING[1]},failed"), ("encounter", f"Encounter/{session}"))
+
+
+async def _owner(server: Server, writer: Writer, session: JsonObject) -> str | None:
+    """Who must act on a session ("Practitioner/id")."""
+    return await answerable(server, writer, companions_of(session), client_of(session, server.matrix))

@@ -1,4 +1,6 @@
 """What goes with a session: its history and times, one at a time, and what there must be when it is finished (domain.md 1.3)."""
+from collections.abc import Callable
+
 from recovery_api.domain.session_notes import unobserved
 from recovery_api.domain.sessions import (
     GOING_ON,
@@ -19,7 +21,7 @@ from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.care.notes import notes_of
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
-from recovery_api.interactions.make import found
+from recovery_api.interactions.make import change, found
 from recovery_api.store.writer import Writer
 
 ALONE = Rule("session-in-progress", Conflict, "Another session goes on.", "conflict")
@@ -58,6 +60,18 @@ async def began_at(server: Server, writer: Writer, session: JsonObject) -> str:
         return told
     first = await writer.seeing(server.grants.system).vread("Encounter", session["id"], 1)
     return instant(first.last_updated) if first else session["meta"]["lastUpdated"]
+
+
+async def revise(server: Server, writer: Writer, session: JsonObject, said: Callable[[JsonObject], JsonObject]) -> None:
+    """Store what `said` makes of a session, as the server's own, with its history and times."""
+    began = await began_at(server, writer, session)
+
+    def revised(current: JsonObject) -> JsonObject:
+        after = said(current)
+        go_on(current, after, began, writer.stamp, server.zone)
+        return after
+
+    await change(server, writer, "Encounter", session["id"], revised)
 
 
 async def be_alone(written: Written) -> None:

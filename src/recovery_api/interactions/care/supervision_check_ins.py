@@ -6,7 +6,7 @@ from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.fhir.search.dates import implicit_range
-from recovery_api.interactions.care.staffing import supervisors
+from recovery_api.interactions.care.staffing import supervisor
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import change, found, make
@@ -35,7 +35,7 @@ async def plan(server: Server, writer: Writer, role: str) -> None:
     record = await writer.seeing(server.grants.system).lock("PractitionerRole", role.partition("/")[2])
     if record is None or record.body is None:
         return
-    owner = next(iter(await supervisors(server, writer, role)), None)
+    owner = await supervisor(server, writer, role)
     if owner is None or await _check_ins(server, writer, role, ",".join(OPEN)):
         return
     held = [implicit_range(supervision.ended(one), server.zone).low for one in await _check_ins(server, writer, role, "completed")]

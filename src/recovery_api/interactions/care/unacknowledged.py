@@ -5,7 +5,7 @@ from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import references_at
 from recovery_api.interactions.care.escalations import RULES_ENGINE, deadline
-from recovery_api.interactions.care.oversight import next_above
+from recovery_api.interactions.care.staffing import next_above
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import change, found, make
 from recovery_api.policy.periods import interval
