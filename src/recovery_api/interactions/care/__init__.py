@@ -39,6 +39,7 @@ PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
         "Encounter": (sessions.keep_times,),
         "EpisodeOfCare": (episodes.prepare,),
         "Goal": (goals.keep_the_pace,),
+        "Observation": (notes.session_is_unsigned,),
         "ServiceRequest": (referrals.prepare_order,),
         "Task": (
             escalations.complete_task,
@@ -66,7 +67,11 @@ FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
 )
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
 REMOVING: Mapping[str, Sequence[Step]] = MappingProxyType(
-    {"DocumentReference": (notes.not_while_read,), "QuestionnaireResponse": (instruments.withdraw,)}
+    {
+        "DocumentReference": (notes.not_while_read,),
+        "Observation": (notes.session_is_unsigned,),
+        "QuestionnaireResponse": (instruments.withdraw,),
+    }
 )
 """By type, what must hold when a resource is deleted, and what goes with it: `before` and `after` are its last version."""
 
