@@ -17,7 +17,7 @@ from recovery_api.policy.audit_identity import told
 from recovery_api.store.audit_chain import Record
 from tests.api import Api
 from tests.audit_log import records, rows
-from tests.callers import CHEN, LEO, MAYA, RUTH, SAM, SYS_RIVERBEND
+from tests.callers import APP_ANA, CHEN, LEO, MAYA, RUTH, SAM, SYS_RIVERBEND
 from tests.http.resources import observation
 
 BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit"
@@ -131,7 +131,7 @@ def test_events_of_other_kinds_are_valid_too() -> None:
         (told(SignIn("maya", "127.0.0.1", succeeded=False)), "110114", "4"),
         (told(SignOut("maya", everywhere=False)), "110114", "0"),
         (told(TokenIssued("console", "Practitioner/maya", "authorization_code", "recovery/companion", "j-1", "ana")), "110114", "0"),
-        (audit.consent_decided(ACTOR, asked, patient="ana", consents=["Consent/c-ana"], permitted=False), "110113", "4"),
+        (audit.consent_decided(ACTOR, asked, audit.Decision("ana", ("Consent/c-ana",), permitted=False)), "110113", "4"),
         (audit.emergency(ACTOR, asked, patient="ana", data=["Task/t-1"]), "110127", "0"),
         (audit.emergency(ACTOR, asked, patient="ana", started=False), "110128", "0"),
         (audit.answered(ACTOR, asked, 200, [audit.Saved("Patient", "ana", 1, "ana")], ["Consent/c-ana"]), "110106", "0"),
@@ -141,6 +141,86 @@ def test_events_of_other_kinds_are_valid_too() -> None:
         event = audit_event(Record("id-1", 0, body), facts, "http://127.0.0.1:8000/fhir", 1)
         validate.check(event, "AuditEvent")
         assert (event["type"]["code"], event["outcome"]) == (type, outcome)
+
+
+def weighed(events: list[JsonObject]) -> list[tuple[str, str, list[str]]]:
+    """What was decided on consents, in their order: the outcome, who asked, and the client and the Consents."""
+    told: list[tuple[str, str, list[str]]] = []
+    for event in events:
+        validate.check(event, "AuditEvent")
+        assert (event["action"], event.get("outcomeDesc")) == ("E", None if event["outcome"] == "0" else "deny")
+        who = next(agent["who"]["reference"] for agent in event["agent"] if agent["requestor"])
+        about = [entity["what"]["reference"] for entity in event["entity"] if "reference" in entity.get("what", {})]
+        told.append((event["outcome"], who, about))
+    return told
+
+
+async def decisions(api: Api) -> list[tuple[str, str, list[str]]]:
+    return weighed((await api.as_(SAM).get("AuditEvent", type=f"{DCM}|110113", _sort="-date")).matches)
+
+
+def to(status: str) -> list[dict[str, str]]:
+    return [{"op": "replace", "path": "/status", "value": status}]
+
+
+async def test_who_gives_refuses_or_revokes_a_consent_leaves_a_decision_with_its_version(api: Api) -> None:
+    ruth = api.as_(RUTH)
+    consent = (await ruth.get("Consent/c-ana")).json
+    sent = {name: value for name, value in consent.items() if name not in {"id", "meta"}}
+    given = (await ruth.post("Consent", sent)).json["id"]
+    draft = (await ruth.post("Consent", sent | {"status": "draft"})).json["id"]
+    assert await decisions(api) == [("0", "Practitioner/ruth", ["Patient/ana", f"Consent/{given}/_history/1"])]
+
+    for who, id, status in ((RUTH, draft, "proposed"), (RUTH, draft, "rejected"), (APP_ANA, given, "inactive")):
+        api.clock.move(seconds=1)
+        assert (await api.as_(who).patch(f"Consent/{id}", to(status))).status == 200
+    assert (await ruth.patch(f"Consent/{given}", to("active"))).status == 409
+    assert await decisions(api) == [
+        ("4", "Patient/ana", ["Patient/ana", f"Consent/{given}/_history/2"]),
+        ("4", "Practitioner/ruth", ["Patient/ana", f"Consent/{draft}/_history/3"]),
+        ("0", "Practitioner/ruth", ["Patient/ana", f"Consent/{given}/_history/1"]),
+    ]
+
+
+async def test_a_decision_is_kept_with_the_transaction_in_which_it_is_made(api: Api) -> None:
+    consent = (await api.as_(RUTH).get("Consent/c-ana")).json
+    sent = {name: value for name, value in consent.items() if name not in {"id", "meta"}}
+    entries = [{"resource": sent, "request": {"method": "POST", "url": "Consent"}}]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    absent = {"resource": sent | {"id": "nothing"}, "request": {"method": "PUT", "url": "Consent/nothing"}}
+    assert (await api.as_(RUTH).post("", bundle | {"entry": [*entries, absent]})).status == 405
+    assert await decisions(api) == []
+    assert (await api.as_(RUTH).post("", bundle)).status == 200
+    assert [outcome for outcome, _, _ in await decisions(api)] == ["0"]
+
+
+async def test_what_is_told_of_consents_is_a_decision_on_them(api: Api) -> None:
+    ruth = api.as_(RUTH)
+    consent = (await ruth.get("Consent/c-ana")).json
+    for type, code in (("Condition", "ETH"), ("DocumentReference", "PSYTHPN")):
+        asked = [
+            {"name": "actor", "valueReference": {"reference": "Practitioner/chen"}},
+            {"name": "resourceType", "valueCode": type},
+            {"name": "labels", "valueCoding": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": code}},
+        ]
+        assert (await ruth.post("Patient/ana/$explain-access", {"resourceType": "Parameters", "parameter": asked})).status == 200
+        api.clock.move(seconds=1)
+    assert (await api.as_(APP_ANA).post("Patient/ana/$explain-access", {"resourceType": "Parameters"})).status == 200
+    for one in (consent, consent | {"status": "inactive"}):
+        api.clock.move(seconds=1)
+        previewed = {"resourceType": "Parameters", "parameter": [{"name": "consent", "resource": one}]}
+        assert (await ruth.post("Consent/$preview", previewed)).status == 200
+    assert (await ruth.post("Patient/nobody/$explain-access", {"resourceType": "Parameters"})).status == 404
+    named = ["Patient/ana", "Consent/c-ana"]
+    told = await decisions(api)
+    assert [(outcome, who) for outcome, who, _ in told] == [
+        ("4", "Practitioner/ruth"),
+        ("0", "Practitioner/ruth"),
+        ("0", "Patient/ana"),
+        ("4", "Practitioner/ruth"),
+        ("0", "Practitioner/ruth"),
+    ]
+    assert [told[place][2] for place in (0, 1, 2, 4)] == [named] * 4
 
 
 async def test_events_are_made_once_however_often_they_are_asked_for(busy: Api) -> None:

@@ -51,6 +51,18 @@ async def test_answers_that_are_amended_correct_what_is_derived_and_pile_nothing
     assert {one["status"] for one in (await derived(api, id)).values()} == {"entered-in-error"}
 
 
+async def test_with_answers_that_are_deleted_nothing_derived_stands(api: Api) -> None:
+    maya, ruth, id = api.as_(MAYA), api.as_(RUTH), await written(api, response("phq-9", PHQ_9))
+    path, first = f"QuestionnaireResponse/{id}", {one["id"] for one in (await derived(api, id)).values()}
+    assert first
+    assert (await maya.delete(path, headers={"if-match": 'W/"7"'})).status == 412
+    told = [(await ruth.get(f"Observation/{id}")).json for id in first]
+    assert {one["status"] for one in told} == {"final"}
+    assert (await maya.delete(path)).status == 204
+    told = [(await ruth.get(f"Observation/{id}")).json for id in first]
+    assert {(one["status"], one["meta"]["versionId"]) for one in told} == {("entered-in-error", "2")}
+
+
 async def test_answers_are_scored_when_they_are_complete(api: Api) -> None:
     maya = api.as_(MAYA)
     id = await written(api, response("phq-9", PHQ_9, status="in-progress"))

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.api import Api, Client, Response, serving
 from tests.callers import APP_ANA, CHEN, IRIS, KIM, MAYA, OMAR, RUTH, SYS_RIVERBEND
 from tests.databases import Databases
 from tests.http.recorded import labels, made, tasks_of, versions
-from tests.http.resources import CANON, bundle, note, post
+from tests.http.resources import CANON, bundle, note, observation, post
 from tests.world import Story
 
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -70,6 +71,29 @@ async def covered(databases: Databases, migrated_template: str, tmp_path_factory
 
 
 # The scenarios --------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_companion_observed_in_a_session_stays_once_its_note_is_signed(api: Api) -> None:
+    maya, ruth = api.as_(MAYA), api.as_(RUTH)
+    here: dict[str, Any] = {"encounter": {"reference": "Encounter/e-ana-2"}}
+    mood, typo, alone = [await made(maya, each) for each in (observation(**here), observation(**here), observation())]
+    said = (await maya.get(mood)).json
+    elsewhere = await maya.put(mood, said | {"encounter": {"reference": "Encounter/e-ana-1"}})
+    assert (elsewhere.status, elsewhere.keys) == (409, {"session-signed"})
+    assert (await maya.put(mood, said | {"valueInteger": 6})).status == 200
+    assert (await maya.delete(typo)).status == 204
+    assert (await submit(maya, DRAFT)).status == 200
+    assert (await maya.put(mood, said | {"valueInteger": 7})).status == 200
+
+    assert (await cosign(ruth, DRAFT)).status == 200
+    worse: list[JsonObject] = [{"op": "replace", "path": "/valueInteger", "value": 8}]
+    for answer in (await maya.put(mood, said), await maya.patch(mood, worse), await maya.delete(mood)):
+        assert (answer.status, answer.keys, answer.places) == (409, {"session-signed"}, {"Observation.encounter"})
+    assert (await maya.patch(mood, worse, headers={"if-match": 'W/"1"'})).status == 412
+    assert [each["valueInteger"] for each in await versions(maya, mood)] == [7, 6, 5]
+    assert (await ruth.patch(mood, worse)).status == 200
+    assert (await maya.patch(alone, worse)).status == 200
+    assert (await maya.post("Observation", observation(**here))).status == 201
 
 
 async def test_9_and_10_a_note_is_submitted_and_co_signed_and_then_read_outside(api: Api) -> None:

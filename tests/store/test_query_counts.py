@@ -132,17 +132,26 @@ async def test_a_create_asks_for_its_stamp_its_references_and_the_write(api: Api
     assert await _asked(api, Case("Observation", 0, 0, 201), "POST", observation()) <= most
 
 
-async def test_an_update_asks_for_its_stamp_the_current_version_and_the_write(api: Api, database_kind: Kind) -> None:
-    made = await api.as_(MAYA).post("Observation", observation())
+UNSIGNED = {"reference": "Encounter/e-ana-2"}
+ABOUT_THE_NOTE = 1
+"""What a companion changes of a session must not be signed yet."""
+
+
+@pytest.mark.parametrize(("more", "also"), [({"encounter": {}}, 0), ({"encounter": UNSIGNED}, ABOUT_THE_NOTE)], ids=["alone", "session"])
+async def test_an_update_asks_for_its_stamp_the_current_version_and_the_write(
+    api: Api, database_kind: Kind, more: JsonObject, also: int
+) -> None:
+    said = {name: value for name, value in observation(**more).items() if value}
+    made = await api.as_(MAYA).post("Observation", said)
     path = made.headers["location"].partition("/fhir/")[2].partition("/_history")[0]
-    most = _most(Case("", 3, 8), database_kind)
-    assert await _asked(api, Case(path, 0, 0), "PUT", observation(id=path.partition("/")[2]), if_match='W/"1"') <= most
+    most = _most(Case("", 3, 8), database_kind) + also
+    assert await _asked(api, Case(path, 0, 0), "PUT", said | {"id": path.partition("/")[2]}, if_match='W/"1"') <= most
 
 
 async def test_a_delete_asks_for_its_stamp_the_current_version_the_write_and_the_relations_that_end(api: Api, database_kind: Kind) -> None:
-    made = await api.as_(MAYA).post("Observation", observation())
+    made = await api.as_(MAYA).post("Observation", observation(encounter=UNSIGNED))
     path = made.headers["location"].partition("/fhir/")[2].partition("/_history")[0]
-    most = _most(Case("", 6, 11), database_kind)
+    most = _most(Case("", 6, 11), database_kind) + ABOUT_THE_NOTE
     assert await _asked(api, Case(path, 0, 0, 204), "DELETE", if_match='W/"1"') <= most
 
 

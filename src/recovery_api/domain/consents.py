@@ -15,6 +15,9 @@ STATEMENT, INFORMATION, EXPIRY, REVOKED = (
 )
 TREATMENT_PAYMENT_OPERATIONS = frozenset({"TREAT", "HPAYMT", "HOPERAT"})
 
+DECIDED = frozenset({"active", "rejected", "inactive"})
+"""The states by which somebody decides on a Consent."""
+
 COMPLETE = Rule("consent-complete", Unprocessable, "A Consent that permits something must be complete: {} ({}).")
 CONSENT = LifeCycle(
     name="consent",
@@ -45,10 +48,20 @@ class Element(NamedTuple):
 
 def check_complete(consent: JsonObject) -> None:
     """Raise Unprocessable with all that an active Consent which permits something lacks (42 CFR 2.31(a), 45 CFR 164.508(c))."""
-    if consent.get("status") == "active" and _permits(consent.get("provision", {})):
+    if is_open(consent):
         missing = [element for element in ELEMENTS if not element.there(consent)]
         if missing:
             raise Unprocessable(*(COMPLETE.issue(one.says, one.source, at=one.at) for one in missing))
+
+
+def is_open(consent: JsonObject) -> bool:
+    """Whether the Consent is active and permits something."""
+    return consent.get("status") == "active" and any(each.get("type") == "permit" for each in _provisions(consent.get("provision", {})))
+
+
+def is_decided(before: JsonObject | None, after: JsonObject) -> bool:
+    """Whether the change gives, refuses or revokes a Consent."""
+    return after.get("status") in DECIDED and (before is None or before.get("status") != after["status"])
 
 
 def is_revoked(before: JsonObject | None, after: JsonObject) -> bool:
@@ -74,10 +87,6 @@ def revocation(consent: str, who: str, moment: str) -> JsonObject:
         "activity": {"coding": [revise]},
         "agent": [{"type": {"coding": [author]}, "who": agent}],
     }
-
-
-def _permits(provision: JsonObject) -> bool:
-    return provision.get("type") == "permit" or any(map(_permits, provision.get("provision", ())))
 
 
 def _provisions(provision: JsonObject) -> Iterator[JsonObject]:

@@ -11,7 +11,7 @@ from recovery_api.fhir.errors import FhirError
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.pages import PARAMETER
-from recovery_api.policy.audit import READING, SEARCHES, Asked, Facts, answered, encoded, query_text, refused
+from recovery_api.policy.audit import READING, SEARCHES, Asked, Facts, answered, consent_decided, encoded, query_text, refused
 from recovery_api.store.audit_chain import Record
 from recovery_api.store.writer import Writer
 from recovery_api.telemetry import request_id
@@ -44,7 +44,7 @@ async def attempted(server: Server, request: FhirRequest, run: Run) -> tuple[Fhi
     except Exception:
         log.exception("unexpected failure")
         return FhirError(), [refused(request.actor, asked_by(request), FhirError.status)]
-    return result, [] if result.recorded else [facts_of(request, result)]
+    return result, [] if result.recorded else facts_of(request, result)
 
 
 async def record(server: Server, facts: Iterable[Facts]) -> None:
@@ -59,15 +59,16 @@ async def record_refusal(server: Server, actor: Actor | None, said: Asked, statu
 
 async def keep(server: Server, writer: Writer, done: Sequence[tuple[FhirRequest, FhirResult]]) -> list[Record]:
     """Write what was done in the transaction that does it; `server.audit.link` takes the records when it is committed."""
-    return await server.audit.keep(writer, [encoded(facts_of(request, result)) for request, result in done])
+    return await server.audit.keep(writer, [encoded(each) for request, result in done for each in facts_of(request, result)])
 
 
-def facts_of(request: FhirRequest, result: FhirResult) -> Facts:
-    """The facts of what was done."""
+def facts_of(request: FhirRequest, result: FhirResult) -> list[Facts]:
+    """The facts of what was done, and of what was decided by it."""
     said = asked_by(request, result.pairs)
     if result.interaction:
         said = said._replace(interaction=result.interaction)
-    return answered(request.actor, said, result.status, result.shown, result.consents)
+    done = answered(request.actor, said, result.status, result.shown, result.consents)
+    return [done, consent_decided(request.actor, said, result.decision)] if result.decision else [done]
 
 
 def asked_by(request: FhirRequest, pairs: Sequence[tuple[str, str]] | None = None) -> Asked:

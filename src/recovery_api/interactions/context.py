@@ -12,7 +12,7 @@ from recovery_api.fhir.search.query import SearchContext
 from recovery_api.identity.actor import Actor
 from recovery_api.identity.keys import Sealer
 from recovery_api.interactions.escalating import Escalating
-from recovery_api.policy.audit import Shown
+from recovery_api.policy.audit import Decision, Shown
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.matrix import Matrix
 from recovery_api.policy.notice import Notice
@@ -84,6 +84,8 @@ class FhirResult(NamedTuple):
     """What the answer holds, or was written, for the audit record."""
     consents: tuple[str, ...] = ()
     """References to the Consents on which a disclosure rests."""
+    decision: Decision | None = None
+    """What was decided on Consents, or by them."""
     pairs: Sequence[tuple[str, str]] | None = None
     """The parameters that were followed, where a page link stands for them."""
     interaction: str = ""

@@ -2,7 +2,7 @@
 from collections.abc import Callable, Sequence
 
 from recovery_api.domain import rules
-from recovery_api.domain.consents import is_revoked, revocation, with_revocation
+from recovery_api.domain.consents import is_decided, is_open, is_revoked, revocation, with_revocation
 from recovery_api.domain.danger import NO_EMERGENCY_CHANNEL, is_alarming
 from recovery_api.fhir.errors import BadRequest, FhirError, Forbidden, Issue, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
@@ -19,7 +19,7 @@ from recovery_api.interactions.make import make, stated
 from recovery_api.interactions.preconditions import check_match
 from recovery_api.interactions.present import copied
 from recovery_api.interactions.unit import Transaction, Writing
-from recovery_api.policy.audit import Saved
+from recovery_api.policy.audit import Decision, Saved
 from recovery_api.policy.decide import decide
 from recovery_api.policy.facets import client_of, facets
 from recovery_api.policy.matrix import EXTERNAL_ROLES
@@ -56,15 +56,16 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     await _check_references(writing, resource, about.client, None)
     about = about._replace(raised=raised(said["meta"].get("security")))
     node = Labelled(said, about, sender=_sender(writing.request.actor), is_new=True)
+    decision = _decision(None, said, about.client)
     writing.transaction.created[said["resourceType"], id] = said
     if writing.transaction.waiting is None:
         await writing.server.labeller.label(writing.writer, [node])
         item = _item(writing.server, node)
         await writing.writer.create(item.type, item.id, item.body, item.facets, item.rows)
         await care.follow(written)
-        return _saved(writing, 201, Saved(item.type, id, 1, about.client), item.body, resource)
+        return _saved(writing, 201, Saved(item.type, id, 1, about.client), item.body, resource, decision)
     writing.transaction.waiting.append(node)
-    return _saved(writing, 201, Saved(said["resourceType"], id, 1, about.client), b"", resource)
+    return _saved(writing, 201, Saved(said["resourceType"], id, 1, about.client), b"", resource, decision)
 
 
 def _item(server: Server, node: Labelled) -> Item:
@@ -128,7 +129,9 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
         await make(writing.server, writing.writer, revocation(target, who, instant(writing.writer.stamp)))
     await care.follow(written)
     shown = copied(writing.server, writing.request.actor, current._replace(body=body)) if copy.cut else None
-    return _saved(writing, 200, Saved(current.type, current.id, version, about.client), dump(shown.seen) if shown else body, sent)
+    body = dump(shown.seen) if shown else body
+    decision = _decision(before, said, about.client)
+    return _saved(writing, 200, Saved(current.type, current.id, version, about.client), body, sent, decision)
 
 
 async def remove(writing: Writing, current: Record) -> FhirResult:
@@ -249,9 +252,16 @@ def found_already(writing: Writing, there: Record) -> FhirResult:
     return FhirResult(200, body if readable else None, there.version, there.last_updated, place, SAVED, (there,))
 
 
-def _saved(writing: Writing, status: int, saved: Saved, body: bytes, sent: JsonObject) -> FhirResult:
+def _decision(before: JsonObject | None, after: JsonObject, client: str) -> Decision | None:
+    if after["resourceType"] != "Consent" or not is_decided(before, after):
+        return None
+    return Decision(client, (f"Consent/{after['id']}/_history/{after['meta']['versionId']}",), is_open(after))
+
+
+def _saved(writing: Writing, status: int, saved: Saved, body: bytes, sent: JsonObject, decision: Decision | None) -> FhirResult:
     readable = writing.access.rows != "none"
     location = f"{saved.type}/{saved.id}/_history/{saved.version}"
     urgent = writing.request.actor.role in OUTSIDE and is_alarming(sent)
     said = ALARMING if urgent else SAVED
-    return FhirResult(status, body if readable else None, saved.version, writing.writer.stamp, location, said, [saved], urgent=urgent)
+    body_told = body if readable else None
+    return FhirResult(status, body_told, saved.version, writing.writer.stamp, location, said, [saved], decision=decision, urgent=urgent)

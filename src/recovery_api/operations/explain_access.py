@@ -14,6 +14,7 @@ from recovery_api.identity.actor import local_reference
 from recovery_api.interactions.context import FhirResult, Server
 from recovery_api.operations.frame import Operating
 from recovery_api.policy import access_words as words
+from recovery_api.policy.audit import Decision
 from recovery_api.policy.explain import Standing, has_client, purpose_of, roles_of, sight_of
 from recovery_api.store.consents import listed
 from recovery_api.store.explaining import Like, bearing, judged, kinds_of, relations_of, rules_of
@@ -27,6 +28,8 @@ COUNTING: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The relations by which an actor sees something of a client, by the type of the actor."""
 WHO_CAN_SEE = (*STAFF, "representative", "referral")
+CONSENT = "consent:"
+"""What the id of a rule begins with that stands in a Consent; the Consent's id follows, and after # its path."""
 NAMED_TYPES = frozenset({*COUNTING, "CareTeam"})
 
 
@@ -47,9 +50,16 @@ async def explain_access(operating: Operating) -> FhirResult:
         if actor.role == "client":
             if given.values:
                 raise BadRequest(Issue("invalid", "Ask without parameters: the answer tells of everybody.", PLACE))
-            return operating.answer(rule=[rule async for rule in _everybody(server, reader, asking, id, now)])
+            rules = [rule async for rule in _everybody(server, reader, asking, id, now)]
+            return operating.answer(rule=rules)._replace(decision=_weighed(id, rules, any(one["effect"] == "permit" for one in rules)))
         decision, rules = await _explained(server, reader, asking, given, id, now)
-    return operating.answer(decision=decision, rule=rules)
+    return operating.answer(decision=decision, rule=rules)._replace(decision=_weighed(id, rules, decision == "permit"))
+
+
+def _weighed(client: str, rules: list[JsonObject], permitted: bool) -> Decision:
+    """What was decided, and the Consents that the rules name."""
+    named = [rule["id"].removeprefix(CONSENT).partition("#")[0] for rule in rules if rule["id"].startswith(CONSENT)]
+    return Decision(client, tuple(f"Consent/{id}" for id in dict.fromkeys(named)), permitted)
 
 
 # For staff ---------------------------------------------------------------------------------------------------------------
@@ -142,7 +152,7 @@ class _Judging:
         found = await bearing(self._seeing(like, named=True), like)
         if not self._standing.external:
             found = [one for one in found if one.effect == "deny" and not opened]
-        said = [_rule(f"consent:{one.consent}#{one.path}", one.effect, words.CONSENT[one.effect]) for one in found]
+        said = [_rule(f"{CONSENT}{one.consent}#{one.path}", one.effect, words.CONSENT[one.effect]) for one in found]
         if self._standing.external and not opened and all(one.effect == "deny" for one in found):
             said.append(_rule("no-consent", "deny", words.NO_CONSENT))
         return said
@@ -163,7 +173,7 @@ async def _everybody(server: Server, reader: Reader, asking: Reader, client: str
             yield _rule(f"relation-{kind}", "permit", words.standing(kind, await _called(asking, holder)))
     rules = await rules_of(reader, client, now)
     for rule in rules:
-        id = f"consent:{rule.consent}#{rule.path}"
+        id = f"{CONSENT}{rule.consent}#{rule.path}"
         if rule.effect == "permit":
             exceptions = [one for one in rules if one.effect == "deny" and (one.consent, one.parent) == (rule.consent, rule.path)]
             for actor in rule.actors:

@@ -13,6 +13,7 @@ from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.write import check_type, localize
 from recovery_api.operations.frame import Operating
 from recovery_api.policy.access_words import family_codes
+from recovery_api.policy.audit import Decision
 from recovery_api.policy.consent import consent_rules
 from recovery_api.policy.explain import has_client, recipients
 from recovery_api.store.consent_impact import Open, impact
@@ -49,7 +50,8 @@ async def preview(operating: Operating) -> FhirResult:
         for key in sorted({*gained, *lost})
         for recipient, type, family in [key]
     ]
-    return operating.answer(impact=told, warning=_lacking(consent))
+    decision = Decision(client, (f"Consent/{id}",) if "id" in consent else (), any(rule.effect == "permit" for rule in rules))
+    return operating.answer(impact=told, warning=_lacking(consent))._replace(decision=decision)
 
 
 def _counted(changed: frozenset[Open]) -> Counter[tuple[str, str, str]]:

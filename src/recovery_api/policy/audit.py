@@ -76,6 +76,17 @@ class Saved(NamedTuple):
     client: str
 
 
+class Decision(NamedTuple):
+    """What was decided on Consents, or by them."""
+
+    patient: str
+    """The logical id of the Patient."""
+    consents: tuple[str, ...]
+    """References to the Consents, with a version where it is known."""
+    permitted: bool
+    """Something is permitted by them."""
+
+
 class Asked(NamedTuple):
     """What a request asks for, and how it came."""
 
@@ -133,17 +144,9 @@ def refused(actor: Actor | None, asked: Asked, status: int) -> Facts:
     return _facts(actor, asked, status=status, permitted=False, type="" if data else asked.type, data=data)
 
 
-def consent_decided(actor: Actor, asked: Asked, *, patient: str, consents: Sequence[str], permitted: bool) -> Facts:
-    """Consents of a patient were weighed for a caller (IHE BALP, AuthZconsent)."""
-    return _facts(
-        actor,
-        asked,
-        kind="consent",
-        status=200 if permitted else 403,
-        permitted=permitted,
-        patients=(patient,),
-        consents=tuple(consents),
-    )
+def consent_decided(actor: Actor, asked: Asked, decision: Decision) -> Facts:
+    """A Consent was decided on, or Consents of a patient were weighed for a caller (IHE BALP, AuthZconsent)."""
+    return _facts(actor, asked, kind="consent", permitted=decision.permitted, patients=(decision.patient,), consents=decision.consents)
 
 
 def emergency(actor: Actor, asked: Asked, *, patient: str, data: Sequence[str] = (), started: bool = True) -> Facts:

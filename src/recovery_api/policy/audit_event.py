@@ -65,7 +65,7 @@ def audit_event(record: Record, facts: Facts, base: str, written: int) -> JsonOb
         "action": ACTIONS.get(facts.action, "E") if facts.kind == "rest" else kind.action,
         "recorded": instant(record.stamp),
         "outcome": "0" if facts.permitted else "4" if facts.status < 500 else "8",
-        "outcomeDesc": "" if facts.permitted else f"HTTP {facts.status}",
+        "outcomeDesc": "" if facts.permitted else "deny" if facts.kind == "consent" else f"HTTP {facts.status}",
         "purposeOfEvent": [_concept((f"{TERMINOLOGY}/v3-ActReason", facts.purpose))] if facts.purpose else [],
         "agent": list(_agents(facts, base)),
         "source": {"observer": _server(base), "type": [_coding((f"{TERMINOLOGY}/security-source-type", "4"))]},

@@ -7,7 +7,7 @@ from typing import Final
 
 from recovery_api.fhir.errors import FhirError
 from recovery_api.interactions.audit_events import project
-from recovery_api.interactions.care import expiring_consents, supervision_check_ins
+from recovery_api.interactions.care import expiring_consents, missed_sessions, supervision_check_ins
 from recovery_api.interactions.care.identity import screen
 from recovery_api.interactions.care.session_check_ins import miss
 from recovery_api.interactions.care.unacknowledged import reassign_due
@@ -23,6 +23,7 @@ ROUNDS: Final[Sequence[tuple[Callable[[Server], Awaitable[object]], str]]] = (
     (project, "The audit records can't be made AuditEvents now."),
     (reassign_due, "The escalations that are due can't be passed on now."),
     (miss, "The check-ins that were missed can't be told now."),
+    (missed_sessions.tell, "The sessions that were missed can't be told now."),
     (supervision_check_ins.plan_all, "The next check-ins can't be planned now."),
     (expiring_consents.tell_all, "Whose consents end soon can't be told now."),
     (screen, "Referrals can't be matched now."),

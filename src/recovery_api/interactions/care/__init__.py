@@ -39,6 +39,7 @@ PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
         "Encounter": (sessions.keep_times,),
         "EpisodeOfCare": (episodes.prepare,),
         "Goal": (goals.keep_the_pace,),
+        "Observation": (notes.session_is_unsigned,),
         "ServiceRequest": (referrals.prepare_order,),
         "Task": (
             escalations.complete_task,
@@ -65,8 +66,14 @@ FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
     }
 )
 """By type, what is done when a version is stored: make or change what follows from it (`interactions/make.py`)."""
-REMOVING: Mapping[str, Sequence[Step]] = MappingProxyType({"DocumentReference": (notes.not_while_read,)})
-"""By type, what must hold when a resource is deleted: `before` and `after` are its last version."""
+REMOVING: Mapping[str, Sequence[Step]] = MappingProxyType(
+    {
+        "DocumentReference": (notes.not_while_read,),
+        "Observation": (notes.session_is_unsigned,),
+        "QuestionnaireResponse": (instruments.withdraw,),
+    }
+)
+"""By type, what must hold when a resource is deleted, and what goes with it: `before` and `after` are its last version."""
 
 
 async def prepare(written: Written) -> None:
@@ -76,7 +83,7 @@ async def prepare(written: Written) -> None:
 
 
 async def let_go(written: Written) -> None:
-    """Hold a resource that is about to be deleted to what is there. Raises Conflict."""
+    """Hold a resource that is about to be deleted to what is there, and let go of what stood on it. Raises Conflict."""
     for step in REMOVING.get(written.type, ()):
         await step(written)
 

@@ -1,5 +1,5 @@
 """The answers to an instrument are scored by the server: survey Observations that are derived from them (domain.md 2.4)."""
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 
 from recovery_api.domain.instruments import Instrument, instrument_of
@@ -16,18 +16,25 @@ async def score_response(written: Written) -> None:
     instrument = instrument_of(written.after)
     if instrument is None:
         return
-    standing: list[JsonObject] = []
-    if written.before is not None:
-        derived = ("derived-from", f"QuestionnaireResponse/{written.after['id']}")
-        standing = await found(written.server, written.writer, "Observation", derived, ("category", "survey"))
     if written.after["status"] in SCORED:
-        await _score(written, instrument, standing)
-    elif written.after["status"] == "entered-in-error":
-        for one in standing:
+        await _score(written, instrument, await _derived(written) if written.before else ())
+    elif written.after["status"] == "entered-in-error" and written.before:
+        await withdraw(written)
+
+
+async def withdraw(written: Written) -> None:
+    """The answers are gone, or were an error: so is what was derived from them."""
+    if instrument_of(written.after) is not None:
+        for one in await _derived(written):
             await change(written.server, written.writer, "Observation", one["id"], _error)
 
 
-async def _score(written: Written, instrument: Instrument, standing: Iterable[JsonObject]) -> None:
+async def _derived(written: Written) -> list[JsonObject]:
+    answers = ("derived-from", f"QuestionnaireResponse/{written.after['id']}")
+    return await found(written.server, written.writer, "Observation", answers, ("category", "survey"))
+
+
+async def _score(written: Written, instrument: Instrument, standing: Sequence[JsonObject]) -> None:
     server, writer = written.server, written.writer
     known = {one["code"]["coding"][0]["code"]: one for one in standing}
     answered = next((one["effectiveDateTime"] for one in standing), instant(server.clock()))

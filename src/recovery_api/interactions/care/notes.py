@@ -9,15 +9,19 @@ from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
-from recovery_api.interactions.make import change, found
+from recovery_api.interactions.make import change, found, seen
 from recovery_api.policy.writes import rule
 from recovery_api.store.reader import Reader
 
+SIGNED: Final = frozenset({"final", "amended"})
+SESSION_SIGNED: Final = Rule(
+    "session-signed", Conflict, "The session's note was co-signed: what was observed is corrected by the client's case manager."
+)
 BY_HAND: Final = frozenset({"lastModified", "meta", "note", "status", "text"})
 """What everybody who may write a review may change in it."""
 
 IN_REVIEW = Rule("note-in-review", Conflict, "The note is being read over: it can be changed when it has been returned.")
-SIGNED = Rule(
+REPLACES = Rule(
     "note-replaces",
     Unprocessable,
     "Only a signed note of the same client that is current is replaced; a draft is changed itself.",
@@ -46,6 +50,16 @@ async def not_while_read(written: Written) -> None:
     """Raise Conflict where a note changes, or goes, while its supervisor reads it over."""
     if written.before is not None and is_note(written.before):
         await _check_unread(written, written.before)
+
+
+async def session_is_unsigned(written: Written) -> None:
+    """Raise Conflict where a companion changes, or deletes, what was observed in a session whose note was co-signed since."""
+    if written.actor.role != "companion" or written.before is None:
+        return
+    for session in {each for version in (written.before, written.after) for each in references_at(version, "encounter")}:
+        documents = await seen(written.server, written.writer, "DocumentReference", ("encounter", session))
+        if any(is_note(each) and each["docStatus"] in SIGNED and "authenticator" in each for each in documents):
+            raise SESSION_SIGNED.broken(at="Observation.encounter")
 
 
 async def text_of_own_draft(written: Written) -> None:
@@ -87,8 +101,8 @@ async def replaces_what_was_signed(written: Written) -> None:
         record = await written.writer.read(*reference.split("/"))
         old = load(record.body) if record and record.body else None
         theirs = old is not None and list(references_at(old, "subject")) == list(references_at(written.after, "subject"))
-        if old is None or not theirs or old["status"] != "current" or old.get("docStatus") not in {"final", "amended"}:
-            raise SIGNED.broken(at="DocumentReference.relatesTo")
+        if old is None or not theirs or old["status"] != "current" or old.get("docStatus") not in SIGNED:
+            raise REPLACES.broken(at="DocumentReference.relatesTo")
 
 
 async def reviewed_by_its_operations(written: Written) -> None:
