@@ -181,8 +181,9 @@ def _from_text(wanted: Input, text: str) -> Json:
 def _wrong(wanted: Input, value: Json, type: str) -> str:
     """What the value must be, where it is something else; '' where it is right."""
     if wanted.is_resource:
-        named = value.get("resourceType") if is_object(value) else None
-        return "" if type == "Resource" and named and wanted.type in {"Resource", named} else f"a resource ({wanted.type})"
+        named: Json = value.get("resourceType") if is_object(value) else None
+        fits = type == "Resource" and isinstance(named, str) and wanted.type in {"Resource", named}
+        return "" if fits else f"a resource ({wanted.type})"
     if not type and not wanted.is_simple:
         return f"in the body: it is a {wanted.type}"
     if type and wanted.type not in _lineage(type):

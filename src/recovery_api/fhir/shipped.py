@@ -7,7 +7,7 @@ import msgspec
 
 from recovery_api.fhir.json import JsonObject
 
-PUBLISHED = ("CodeSystem", "ConceptMap", "OperationDefinition", "StructureDefinition", "ValueSet")
+PUBLISHED = ("CodeSystem", "ConceptMap", "Measure", "OperationDefinition", "Questionnaire", "StructureDefinition", "ValueSet")
 """The types whose definitions are stored with the package's own content, to be read and searched (`interactions/publish.py`)."""
 
 

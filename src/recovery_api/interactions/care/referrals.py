@@ -1,7 +1,7 @@
 """Referrals, where they need the store (domain.md 5): the order moves with its Task, and an accepted client becomes ours."""
 from functools import partial
 
-from recovery_api.domain import danger, referrals
+from recovery_api.domain import danger, escalations, referrals
 from recovery_api.domain.codes import concept, local, ref
 from recovery_api.domain.episodes import begun
 from recovery_api.domain.referrals import CLINIC, INTAKE, OPEN, REQUESTER
@@ -18,6 +18,7 @@ from recovery_api.interactions.make import change, found, make
 from recovery_api.policy.matrix import EXTERNAL_ROLES
 from recovery_api.policy.project import CASE_MANAGER
 
+ESCALATIONS = "|".join(escalations.CODE)
 KEPT_OF_PERSON = (
     "extension", "identifier", "name", "telecom", "gender", "birthDate", "deceasedBoolean", "deceasedDateTime", "address", "maritalStatus",
     "multipleBirthBoolean", "multipleBirthInteger", "communication",
@@ -53,12 +54,19 @@ async def prepare(written: Written) -> None:
         after["priority"] = "stat"
 
 
+async def _is_escalated(written: Written) -> bool:
+    """Whether what came along has called somebody at once already."""
+    person = next(references_at(written.after, "for"), "")
+    open_ = (("code", ESCALATIONS), ("patient", person), ("priority", "stat"), ("status", ",".join(escalations.OPEN)))
+    return bool(person and await found(written.server, written.writer, "Task", *open_))
+
+
 async def follow(written: Written) -> None:
     """What follows from a referral's move: its order moves too, and who is accepted becomes our own client."""
     task = written.after
     if not referrals.is_referral(task):
         return
-    if written.actor.role in EXTERNAL_ROLES and written.became("priority", "stat"):
+    if written.actor.role in EXTERNAL_ROLES and written.became("priority", "stat") and not await _is_escalated(written):
         await make(written.server, written.writer, danger.escalation(task, written.server.clock()))
     if (written.before or {}).get("status") == task["status"]:
         return
