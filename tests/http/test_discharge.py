@@ -183,3 +183,12 @@ async def test_what_does_not_begin_so_is_refused(states: Api) -> None:
     for state in set(TEAM_STATES) - CARE_TEAM.starts:
         answer = await states.as_(KIM).post("CareTeam", care_team("Patient/eve") | {"status": state})
         assert (answer.status, answer.keys) == (422, {"care-team-start"})
+
+
+async def test_a_companion_who_is_in_a_session_is_still_waited_for(api: Api) -> None:
+    maya, ruth = api.as_(MAYA), api.as_(RUTH)
+    arrived = await made(maya, session(status="arrived"))
+    timer = (await ruth.get("Task", encounter=arrived, code="session-timer")).matches
+    assert (await maya.patch(arrived, status("in-progress"))).status == 200
+    assert (await ruth.patch("EpisodeOfCare/eoc-ana", status("finished"))).status == 200
+    assert [(await stored(api, f"Task/{one['id']}"))["status"] for one in timer] == ["in-progress"]

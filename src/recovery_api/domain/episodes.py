@@ -43,9 +43,9 @@ UNDER_WAY = ("planned", "waitlist", "active", "onhold")
 DISCHARGE_REASON = structure("discharge-reason")
 REASONS = frozenset({"planned", "client-initiated", "lost-contact", "higher-level-of-care", "deceased"})
 REASON = Rule("discharge-reason", Unprocessable, f"The reason of a discharge is one of {', '.join(sorted(REASONS))}.")
-STAYING = frozenset({"escalation", "emergency-review", *TERMS})
-"""Task codes of ours that a discharge does not end: an escalation is closed with its outcome, a review and an answer to what the
-client has asked of their record are owed to the law."""
+STAYING = frozenset({"escalation", "emergency-review", "session-timer", *TERMS})
+"""Task codes of ours that a discharge does not end: an escalation is closed with its outcome, a companion who is in a session is waited
+for, a review and an answer to what the client has asked of their record are owed to the law."""
 
 
 def check_episode(before: JsonObject | None, after: JsonObject) -> None:

@@ -11,6 +11,7 @@ from recovery_api.fhir.errors import Conflict, Rule
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.interactions.care.session_check_ins import stop
 from recovery_api.interactions.care.sessions import revise
 from recovery_api.interactions.care.staffing import care_teams, members
 from recovery_api.interactions.care.written import Written
@@ -57,6 +58,7 @@ async def _release(written: Written, session: JsonObject) -> None:
     """A planned session that does not take place, nobody's fault, and the Appointment behind it."""
     server, writer = written.server, written.writer
     await revise(server, writer, session, partial(cancelled, reason=RELEASED))
+    await stop(server, writer, session["id"], "cancelled")
     behind = [one.partition("/")[2] for one in references_at(session, "appointment")]
     there = (("patient", _client(written)), ("_id", ",".join(behind)))
     for appointment in await found(server, writer, "Appointment", *there) if behind else ():

@@ -29,9 +29,13 @@ async def watch(written: Written) -> None:
         owner = await _owner(written.server, written.writer, after)
         await make(written.server, written.writer, timer(after, owner, written.writer.stamp, _planned_end(written)))
     elif was and not is_now:
-        ended = "completed" if after["status"] == "finished" else "cancelled"
-        for task in await _timers(written.server, written.writer, after["id"]):
-            await change(written.server, written.writer, "Task", task["id"], partial(stopped, status=ended, now=written.writer.stamp))
+        await stop(written.server, written.writer, after["id"], "completed" if after["status"] == "finished" else "cancelled")
+
+
+async def stop(server: Server, writer: Writer, session: str, status: str) -> None:
+    """Wait no longer for the companion of a session (its id)."""
+    for task in await _timers(server, writer, session):
+        await change(server, writer, "Task", task["id"], partial(stopped, status=status, now=writer.stamp))
 
 
 def _planned_end(written: Written) -> int:
