@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.callers import CHEN, IRIS, LENA, LEO, SYS_HARBOR, SYS_RIVERBEND
 from tests.contract.asking import Request, ask, found, link, search
 from tests.contract.differences import differences, scene
@@ -16,6 +18,7 @@ CHAIN = next(each for each in LINKS if each.name == "chain")
 CALLERS = (CHEN, SYS_RIVERBEND, SYS_HARBOR, LEO, LENA, IRIS)
 
 
+@pytest.mark.timeout(900)
 async def test_consents_teams_and_supervision_begin_and_end_by_the_clock_alone(moved_api: Direct):
     views: set[frozenset[str]] = set()
     for later in (timedelta(hours=11, minutes=59), timedelta(hours=12), timedelta(days=2), timedelta(days=4), timedelta(days=31)):

@@ -13,6 +13,8 @@ from recovery_api.fhir.errors import ServiceUnavailable
 from recovery_api.store.engine import Row
 from recovery_api.store.statement import Dialect, SqlValue
 
+_CACHED = {"statement_cache_size": 512, "max_cached_statement_lifetime": 0, "max_cacheable_statement_size": 0}
+"""Every statement is prepared once for a connection, however long it is: a rule of access makes long ones."""
 _SESSION = {"jit": "off", "plan_cache_mode": "force_generic_plan", "application_name": "recovery-api"}
 _RETRYABLE = (
     asyncpg.SerializationError,
@@ -169,7 +171,7 @@ class PostgresqlEngine:
         dialect = url.set(drivername="postgresql+asyncpg").get_dialect()()
         _, given = dialect.create_connect_args(url)
         options: dict[str, Any] = dict(given)
-        options |= {"server_settings": _SESSION, "statement_cache_size": 512, "max_cached_statement_lifetime": 0, "command_timeout": 60}
+        options |= {"server_settings": _SESSION, "command_timeout": 60, **_CACHED}
         pool = Pool(options, connections)
         pool.give(await pool.take())
         return cls(pool)
