@@ -26,7 +26,7 @@ def goal(status: str = "active", **more: Any) -> JsonObject:
     } | more
 
 
-OWN = {"expressedBy": {"reference": "Patient/ana"}}
+OWN: dict[str, Any] = {"expressedBy": {"reference": "Patient/ana"}}
 
 
 def pace(pace: str, by: str = "Patient/ana") -> JsonObject:
