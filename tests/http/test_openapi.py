@@ -16,7 +16,7 @@ from recovery_api.fhir import invariants, narrative, profile
 from recovery_api.fhir.capability import definition, interactions
 from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.openapi.document import described
-from recovery_api.fhir.search.parameters import ParameterTable
+from recovery_api.fhir.search.parameters import ParameterTable, shipped
 from recovery_api.policy.matrix import LETTERS
 from tests.api import Api, Client, Response, serving
 from tests.callers import APP_ANA, CHEN, KIM, MAYA, NOOR, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND, Caller
@@ -33,7 +33,7 @@ FORM = "application/x-www-form-urlencoded"
 @cache
 def document() -> JsonObject:
     """As it is served at the default address."""
-    return json.loads(json.dumps(described("http://127.0.0.1:8000/fhir", ParameterTable(SERVED))))
+    return json.loads(json.dumps(described("http://127.0.0.1:8000/fhir", ParameterTable(SERVED, custom=shipped()))))
 
 
 @cache
