@@ -6,9 +6,10 @@ import pytest
 
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client, Response
-from tests.callers import APP_ANA, CHEN, LEO, MAYA, NOOR, OMAR, PATEL, SYS_LAKESIDE, SYS_RIVERBEND, Caller
-from tests.http.resources import bundle, note, observation
+from tests.callers import APP_ANA, CHEN, LEO, MAYA, NOOR, OMAR, PATEL, SYS_LAKESIDE, SYS_RIVERBEND, Caller, system
+from tests.http.resources import bundle, note, observation, referral
 
+HARBOR = system("sys-harbor-referrer", "referrer", "org-harbor")
 STALE = {"if-match": 'W/"9"'}
 READ_ONLY = "recovery/companion user/*.rs"
 BAD = {"resourceType": "Observation", "status": "no-such-status"}
@@ -180,6 +181,29 @@ async def test_hidden_and_absent_get_the_same_answer_at_every_door(shared: Api, 
             said.append(_said(await client.request(method, path.format(type=kind, id=each), sent, headers=headers), each))
         assert said[0] == said[1], (method, path)
         assert said[0][0] < 500
+
+
+REFERRAL = referral()["entry"][2]["resource"] | {"requester": {"reference": "Organization/org-harbor"}}
+TEXT: JsonObject = {"resourceType": "Binary", "contentType": "text/plain", "data": "QQ=="}
+POINTING: list[tuple[Caller, str, str, JsonObject]] = [
+    (HARBOR, "sr-ls-401", "focus", REFERRAL | {"for": {"reference": "Patient/eve-ls"}}),
+    (HARBOR, "eve-ls", "for", REFERRAL | {"focus": {"reference": "ServiceRequest/sr-ls-401"}}),
+    (MAYA, "d-ben-1", "securityContext", TEXT),
+    (LEO, "d-ana-1", "securityContext", TEXT),
+]
+TYPES = {"focus": "ServiceRequest", "for": "Patient", "securityContext": "DocumentReference"}
+
+
+@pytest.mark.parametrize(("caller", "id", "element", "body"), POINTING, ids=lambda value: value if isinstance(value, str) else "")
+async def test_what_points_at_the_hidden_is_refused_like_what_points_at_the_absent(
+    shared: Api, caller: Caller, id: str, element: str, body: JsonObject
+) -> None:
+    said: list[tuple[int, bytes, dict[str, str]]] = []
+    for each in (id, "x" * len(id)):
+        answer = await shared.as_(caller).post(body["resourceType"], body | {element: {"reference": f"{TYPES[element]}/{each}"}})
+        assert (answer.status, answer.keys) == (422, {"reference-exists"})
+        said.append(_said(answer, each))
+    assert said[0] == said[1]
 
 
 async def test_hidden_and_absent_are_alike_inside_bundles(shared: Api) -> None:

@@ -27,7 +27,7 @@ from recovery_api.policy.writes import RULES, Change, rule
 from recovery_api.store import bulk
 from recovery_api.store.bulk import Item
 from recovery_api.store.labelling import Labelled
-from recovery_api.store.records import Facets, Record
+from recovery_api.store.records import Record
 from recovery_api.store.writer import Writer
 
 EXISTS = Rule("reference-exists", Unprocessable, "{} is not there.")
@@ -39,8 +39,6 @@ SAVED: JsonObject = {
 }
 ALARMING: JsonObject = SAVED | {"issue": [*outcome([NO_EMERGENCY_CHANNEL])["issue"], *SAVED["issue"]]}
 """What somebody outside is told who sends a sign of danger."""
-
-
 OUTSIDE = EXTERNAL_ROLES | {"client"}
 
 
@@ -51,10 +49,10 @@ async def insert(writing: Writing, resource: JsonObject, id: str) -> FhirResult:
     localize(resource, writing.server.base)
     said = stated(resource, id, 1, writing.writer.stamp)
     written = Written(writing.server, writing.request.actor, writing.writer, None, said, writing.transaction.created)
+    await care.check(written)
+    await _check_references(writing, resource, client_of(said, writing.server.matrix), None)
     await care.prepare(written)
-    about = facets(said, writing.server.matrix, writing.server.zone)
-    await _check_references(writing, resource, about.client, None)
-    about = about._replace(raised=raised(said["meta"].get("security")))
+    about = facets(said, writing.server.matrix, writing.server.zone)._replace(raised=raised(said["meta"].get("security")))
     node = Labelled(said, about, sender=_sender(writing.request.actor), is_new=True)
     decision = _decision(None, said, about.client)
     writing.transaction.created[said["resourceType"], id] = said
@@ -114,12 +112,14 @@ async def replace(writing: Writing, current: Record, revise: Callable[[JsonObjec
     localize(resource, writing.server.base)
     version = current.version + 1
     said = stated(resource, current.id, version, writing.writer.stamp)
+    if client_of(said, writing.server.matrix) != current.client:
+        raise CLIENT_FIXED.broken(at=current.type)
     written = Written(writing.server, writing.request.actor, writing.writer, before, said, writing.transaction.created)
+    await care.check(written)
+    await _check_references(writing, sent, current.client, copy.seen)
     await care.prepare(written)
-    about = facets(said, writing.server.matrix, writing.server.zone)
-    _check_client(about, current)
-    await _check_references(writing, sent, about.client, copy.seen)
-    about = about._replace(raised=raised(said["meta"].get("security"), current.labels, current.raised))
+    labels = raised(said["meta"].get("security"), current.labels, current.raised)
+    about = facets(said, writing.server.matrix, writing.server.zone)._replace(raised=labels)
     node = Labelled(said, about, before=current.labels, sender=_sender(writing.request.actor))
     await writing.server.labeller.label(writing.writer, [node])
     about, body = node.facets, dump(said)
@@ -190,6 +190,8 @@ def check_writable(
 async def _check_references(writing: Writing, resource: JsonObject, client: str, before: JsonObject | None) -> None:
     """Every literal reference names what the caller may read, has made, or makes in this transaction (interfaces.md).
 
+    It comes before what is done with the system's sight (`care.prepare`).
+
     The client of a new resource is one whom the caller may read now: having made the Patient once is not enough, save for a
     referrer, who reads no Patient.
     """
@@ -210,12 +212,6 @@ async def _check_references(writing: Writing, resource: JsonObject, client: str,
         missing = [key for key in missing if key not in found]
     if missing:
         raise Unprocessable(*(EXISTS.issue("/".join(key), at=places[key]) for key in missing))
-
-
-def _check_client(about: Facets, current: Record) -> None:
-    """Raise Unprocessable where a resource would move to another client."""
-    if about.client != current.client:
-        raise CLIENT_FIXED.broken(at=current.type)
 
 
 async def settle(server: Server, actor: Actor, writer: Writer, transaction: Transaction) -> None:

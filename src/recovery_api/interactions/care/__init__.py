@@ -29,11 +29,12 @@ from recovery_api.interactions.care.written import Written
 
 Step: TypeAlias = Callable[[Written], Awaitable[None]]
 
+CHECKING: Mapping[str, Sequence[Step]] = MappingProxyType({"Communication": (case_discussions.check,)})
+"""By type, what the writer's own sight decides, in the rule's words: it comes before the general word of what is not there."""
 PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
         "Binary": (notes.text_of_own_draft,),
         "CareTeam": (assignments.respect_wishes, care_teams.prepare),
-        "Communication": (case_discussions.prepare,),
         "Consent": (consents.prepare,),
         "DocumentReference": (notes.not_while_read,),
         "Encounter": (sessions.keep_times,),
@@ -51,7 +52,10 @@ PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
         ),
     }
 )
-"""By type, what is done before a version is stored: raise where it must not be, or complete it in place."""
+"""By type, what is done before a version is stored: raise where it must not be, or complete it in place.
+
+These see more than the writer does. All that the version points at is there for the writer when they begin.
+"""
 FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
     {
         "Appointment": (appointments.plan_session,),
@@ -74,6 +78,12 @@ REMOVING: Mapping[str, Sequence[Step]] = MappingProxyType(
     }
 )
 """By type, what must hold when a resource is deleted, and what goes with it: `before` and `after` are its last version."""
+
+
+async def check(written: Written) -> None:
+    """Hold a version to what its writer sees. Raises Unprocessable."""
+    for step in CHECKING.get(written.type, ()):
+        await step(written)
 
 
 async def prepare(written: Written) -> None:

@@ -2,15 +2,13 @@
 from recovery_api.domain.codes import local
 from recovery_api.domain.supervision import ABOUT_A_CLIENT
 from recovery_api.fhir.errors import Issue, Rule, Unprocessable
-from recovery_api.fhir.json import JsonObject, load
+from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, objects_at, references_at
-from recovery_api.fhir.search.parse import condition
 from recovery_api.interactions.care.staffing import is_ours, member, members, persons
 from recovery_api.interactions.care.written import Written
-from recovery_api.interactions.make import MOST_FOUND
+from recovery_api.interactions.make import seen
 from recovery_api.policy.explain import Standing, purpose_of, sight_of
 from recovery_api.store.explaining import Like, judged
-from recovery_api.store.search import SearchQuery
 
 TEAM = Rule(
     "case-discussion-team",
@@ -19,7 +17,7 @@ TEAM = Rule(
 )
 
 
-async def prepare(written: Written) -> None:
+async def check(written: Written) -> None:
     """Raise Unprocessable where a case discussion has no client, or a participant who is not on the team, the same for an absent one."""
     said = written.after
     if not has_coding(said, "category", *local("communication-category", "case-discussion")[:2]):
@@ -48,8 +46,7 @@ async def _is_there(written: Written, there: set[str], participant: JsonObject) 
 async def _participants(written: Written, client: str) -> set[str]:
     """Who may take part (references): the client, and the members now of those of their care teams that the writer may read."""
     server, now = written.server, written.server.clock()
-    where = condition("CareTeam", [("patient", f"Patient/{client}"), ("status", "active")], server.search)
-    teams = [load(one.body or b"") for one in (await written.writer.search(SearchQuery(("CareTeam",), where, count=MOST_FOUND))).records]
+    teams = await seen(server, written.writer, "CareTeam", ("patient", f"Patient/{client}"), ("status", "active"))
     there = {f"Patient/{client}"} if teams else set[str]()
     for team in teams:
         for _, participant in members(server, team, now):

@@ -3,7 +3,7 @@ from recovery_api.domain.goals import began_within_a_week, is_the_clients_own
 from recovery_api.fhir.errors import Rule, Unprocessable
 from recovery_api.fhir.paths import references_at
 from recovery_api.interactions.care.written import Written
-from recovery_api.interactions.make import found
+from recovery_api.interactions.make import seen
 
 PACE = Rule(
     "goal-pace",
@@ -13,7 +13,10 @@ PACE = Rule(
 
 
 async def keep_the_pace(written: Written) -> None:
-    """Let a goal become active, and say since when. Raises Unprocessable where as many as may be began in the last seven days."""
+    """Let a goal become active, and say since when.
+
+    Raises Unprocessable where as many as may be, of those that the writer sees, began in the last seven days.
+    """
     server, goal = written.server, written.after
     if not written.became("lifecycleStatus", "active"):
         return
@@ -24,7 +27,7 @@ async def keep_the_pace(written: Written) -> None:
         return
     turn = f"goals-of/{client}"
     await written.writer.claim(turn)
-    there = await found(server, written.writer, "Goal", ("patient", client), ("lifecycle-status", "active"))
+    there = await seen(server, written.writer, "Goal", ("patient", client), ("lifecycle-status", "active"))
     if began_within_a_week((one for one in there if one["id"] != goal["id"]), written.today) >= server.goals_per_week:
         raise PACE.broken(str(server.goals_per_week), at="Goal.lifecycleStatus")
     await written.writer.release(turn)
