@@ -61,6 +61,18 @@ async def test_a_day_after_a_missed_session_it_is_told_once_and_escalated(acute:
     assert len(await concerns(acute)) == 1
 
 
+async def test_a_round_with_nothing_new_writes_nothing(acute: Api) -> None:
+    await planned(acute)
+    server = acute.running.server
+    acute.clock.move(seconds=UNTIL_THEN + 1)
+    stamps: list[int] = []
+    for _ in range(3):
+        await tell(server)
+        async with server.store.reader(server.grants.system) as reader:
+            stamps.append(await reader.last_stamp())
+    assert stamps[0] == stamps[1] == stamps[2]
+
+
 @pytest.mark.parametrize("heard", ["began", "cancelled", "checked in", "met since"])
 async def test_who_was_heard_of_is_not_missed(acute: Api, heard: str) -> None:
     leo, encounter = acute.as_(LEO), await planned(acute)

@@ -15,6 +15,7 @@ from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import at, has_coding, references_at
 from recovery_api.fhir.search.parse import condition
+from recovery_api.interactions.care.once import each_once
 from recovery_api.interactions.care.staffing import case_manager
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.context import Server
@@ -75,12 +76,7 @@ async def screen(server: Server) -> None:
     async with server.store.reader(server.grants.system) as reader:
         codes = ",".join("|".join(code) for code in (FULFILL, INQUIRY))
         pending = await found(server, reader, "Task", ("status", "requested"), ("code", codes))
-        done = await reader.claimed([_screened(task) for task in pending])
-    for task in pending:
-        if _screened(task) not in done:
-            async with server.store.writer(server.grants.system) as writer:
-                if await writer.claim(_screened(task)):
-                    await _screen(server, writer, task)
+    await each_once(server, {f"screened:Task/{task['id']}": task for task in pending}, _screen)
 
 
 async def prepare(written: Written) -> None:
@@ -112,11 +108,6 @@ async def _screen(server: Server, writer: Writer, task: JsonObject) -> None:
     record = await writer.read("Patient", client.removeprefix("Patient/")) if client else None
     if record is not None and record.body is not None and organization is not None:
         await recognized(server, writer, task, load(record.body), organization)
-
-
-def _screened(task: JsonObject) -> str:
-    """The claim that a referral was matched."""
-    return f"screened:Task/{task['id']}"
 
 
 async def _ask(

@@ -7,10 +7,12 @@ from recovery_api.domain.supervision import DAY
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.interactions.care.escalations import RULES_ENGINE, escalate, fire
+from recovery_api.interactions.care.once import each_once
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.make import found, make
 from recovery_api.policy.facets import client_of
 from recovery_api.store.reader import Reader
+from recovery_api.store.writer import Writer
 
 SESSIONS: Final = ("type", "|".join(SESSION_TYPE))
 CHECK_IN: Final = ("code", f"{CANON}/CodeSystem/task-code|session-check-in")
@@ -24,18 +26,16 @@ async def tell(server: Server) -> None:
     ended = (("date", f"eb{instant(now - DAY + 1)}"), ("date", f"gt{instant(now - WEEK)}"))
     async with server.store.reader(server.grants.system) as reader:
         missed = await found(server, reader, "Encounter", SESSIONS, ("status", ",".join(sorted(TO_COME))), *ended)
-    for session in missed:
-        await _tell(server, session)
+    await each_once(server, {f"no-contact {session['id']}": session for session in missed}, _tell)
 
 
-async def _tell(server: Server, session: JsonObject) -> None:
+async def _tell(server: Server, writer: Writer, session: JsonObject) -> None:
     """Say of one session that nobody was heard of, where a rule makes something of that."""
-    async with server.store.writer(server.grants.system) as writer:
-        if not await writer.claim(f"no-contact {session['id']}") or await _heard_of(server, writer, session):
-            return
-        told = _no_contact(session, writer.stamp)
-        if await fire(server, writer, told, client_of(session, server.matrix)):
-            await escalate(server, writer, await make(server, writer, told))
+    if await _heard_of(server, writer, session):
+        return
+    told = _no_contact(session, writer.stamp)
+    if await fire(server, writer, told, client_of(session, server.matrix)):
+        await escalate(server, writer, await make(server, writer, told))
 
 
 async def _heard_of(server: Server, reader: Reader, session: JsonObject) -> bool:
