@@ -1,11 +1,10 @@
 """Cover: a case manager stands in for a colleague, for some days, and says why (domain.md 3.5)."""
 from recovery_api.domain.codes import NUCC, SCT, concept, local, ref, structure
 from recovery_api.fhir.errors import Rule, Unprocessable
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import DAY, instant
 from recovery_api.fhir.json import JsonObject
 
 COVER = structure("cover")
-DAY = 86_400_000_000
 LONGEST = 7 * DAY
 PLACE = "Parameters.parameter"
 PERIOD = Rule("cover-period", Unprocessable, "A cover begins within the next 7 days and lasts 7 days at most.")

@@ -8,7 +8,7 @@ from typing import Final, cast
 from recovery_api.domain.codes import ICD, LOINC, SCT, concept, local, ref
 from recovery_api.domain.referrals import order_of
 from recovery_api.fhir.errors import Issue
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import MINUTE, instant
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.paths import at, has_coding, objects_at
 
@@ -27,7 +27,7 @@ HIGH_ITEMS: Final = frozenset({"93249-1", "93250-9", "93269-9"})
 YES: Final = "LA33-6"
 PHRASE: Final = "imminent danger"
 SPOKEN: Final = ("description", "reasonCode.text", "note.text", "patientInstruction", "input.valueString")
-ACKNOWLEDGED_WITHIN: Final = 15 * 60 * 1_000_000
+ACKNOWLEDGED_WITHIN: Final = 15 * MINUTE
 """Microseconds until somebody must have seen it (stat)."""
 
 

@@ -3,11 +3,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from recovery_api.domain.codes import ACT, THO, coding, concept, local, ref, structure
+from recovery_api.fhir.instants import HOUR
 from recovery_api.fhir.json import JsonObject
 
 WITHIN = structure("measure-within")
 """The extension of a Measure's group that says within how many hours its promise is kept."""
-HOUR = 3_600_000_000
 CONTACT = frozenset({"treatment-team-contacted", "crisis-line-988", "emergency-services", "plan-updated"})
 """What came of an escalation where somebody was in contact with the client, or for them."""
 RETURNED = "returned"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from recovery_api.domain.codes import CANON
-from recovery_api.fhir.instants import EPOCH
+from recovery_api.fhir.instants import moment
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, objects_at
 from recovery_api.fhir.search.dates import implicit_range
@@ -71,7 +71,7 @@ def timeline(observations: Iterable[JsonObject], days: int, zone: ZoneInfo) -> T
 def happened(observation: JsonObject, zone: ZoneInfo) -> datetime | None:
     """When an Observation begins to be true, in the zone; None where it does not say."""
     said = next((value for path in EFFECTIVE for value in at(observation, path)), None)
-    return (EPOCH + timedelta(microseconds=implicit_range(str(said), zone).low)).astimezone(zone) if said else None
+    return moment(implicit_range(str(said), zone).low, zone) if said else None
 
 
 def _seen(observation: JsonObject, zone: ZoneInfo) -> _Seen | None:

@@ -8,11 +8,10 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from recovery_api.domain.codes import Coded, concept, local, ref
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import MINUTE, instant
 from recovery_api.fhir.json import JsonObject
 
 TIMER: Final = local("task-code", "session-timer", "Waits for a check-in")
-MINUTE: Final = 60_000_000
 PATIENCE: Final = 30 * MINUTE
 """How long after a session's planned end, or after a check-in that comes later, nothing need be heard."""
 USUAL: Final = 120 * MINUTE

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from recovery_api.domain.codes import CANON, LOINC, concept, local, ref
 from recovery_api.domain.notes import fingerprint
+from recovery_api.fhir.instants import MINUTE
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.json_types import is_object
 from recovery_api.fhir.paths import objects_at
@@ -19,7 +20,6 @@ from recovery_api.fhir.search.dates import implicit_range
 
 OBSERVATIONS: Final = f"{CANON}/CodeSystem/companion-observation"
 WITHDRAWN: Final = frozenset({"entered-in-error", "cancelled"})
-MINUTE: Final = 60_000_000
 CLINICAL_NOTE: Final = ("http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category", "clinical-note")
 SESSION_NOTE: Final = (
     (LOINC, "11506-3", "Progress note"),

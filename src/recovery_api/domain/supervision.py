@@ -6,7 +6,7 @@ from typing import NamedTuple
 from recovery_api.domain.codes import THO, concept, local, ref, structure
 from recovery_api.domain.life_cycle import LifeCycle
 from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import DAY, MINUTE, instant
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 
@@ -18,8 +18,6 @@ OPEN = ("draft", "requested", "received", "accepted", "ready", "in-progress", "o
 STAFF = ("Practitioner", "PractitionerRole")
 CADENCE = structure("supervision-cadence")
 MOST_DAYS = 366
-MINUTE = 60_000_000
-DAY = 1_440 * MINUTE
 SAFEGUARDING = 60 * MINUTE
 """Microseconds until somebody must have looked at a boundary event that is about safeguarding."""
 _OVER: Mapping[str, frozenset[str]] = {

@@ -11,7 +11,7 @@ from functools import partial
 from recovery_api.domain import notes
 from recovery_api.domain.codes import ref
 from recovery_api.fhir.errors import Conflict, Forbidden, NotFound, Rule, Unprocessable
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import HOUR, instant
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.labels import mask_of
 from recovery_api.fhir.paths import at
@@ -28,7 +28,6 @@ from recovery_api.store.records import Record
 from recovery_api.store.staff import holders_of
 from recovery_api.store.writer import Writer
 
-HOUR = 3_600_000_000
 TYPE = "DocumentReference"
 
 AUTHOR = Rule("note-author", Forbidden, "A note is submitted by its author.", "forbidden")

@@ -1,10 +1,9 @@
 """Patient/{id}/$break-glass: emergency access for medical personnel (42 CFR 2.51; domain.md 3.5)."""
-from datetime import datetime
 
 from recovery_api.domain.codes import CANON
 from recovery_api.domain.emergency import review_due
 from recovery_api.fhir.errors import Forbidden, NotFound
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import SECOND, instant, moment
 from recovery_api.fhir.json import JsonObject
 from recovery_api.interactions.audited import asked_by
 from recovery_api.interactions.context import FhirResult, Server
@@ -13,7 +12,6 @@ from recovery_api.operations.frame import Operating
 from recovery_api.policy.audit import emergency, encoded
 from recovery_api.store.emergency import EmergencyAccess, open_access
 
-SECOND = 1_000_000
 REVIEW = {"system": f"{CANON}/CodeSystem/task-code", "code": "emergency-review", "display": "Review an emergency access"}
 
 
@@ -51,7 +49,7 @@ async def break_glass(operating: Operating) -> FhirResult:
 
 def _review(server: Server, access: EmergencyAccess) -> JsonObject:
     """The Task that somebody looks at the access by the end of the next business day."""
-    opened = datetime.fromtimestamp(access.starts // SECOND, server.zone)
+    opened = moment(access.starts, server.zone)
     told = {"purposeOfUse": access.purpose, "reason": access.reason, "emergencyNature": access.nature, "recipientFacility": access.facility}
     return {
         "resourceType": "Task",
@@ -61,7 +59,7 @@ def _review(server: Server, access: EmergencyAccess) -> JsonObject:
         "code": {"coding": [REVIEW]},
         "for": {"reference": f"Patient/{access.client}"},
         "authoredOn": instant(access.starts),
-        "restriction": {"period": {"start": opened.isoformat(), "end": review_due(opened).isoformat()}},
+        "restriction": {"period": {"start": opened.isoformat(timespec="seconds"), "end": review_due(opened).isoformat(timespec="seconds")}},
         "input": [
             {"type": {"text": "caller"}, "valueReference": {"reference": access.holder}},
             {"type": {"text": "accessId"}, "valueString": access.id},

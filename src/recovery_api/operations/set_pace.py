@@ -1,8 +1,8 @@
 """Goal/{id}/$set-pace: the client's own pace (domain.md 0.10, 2.1)."""
-from datetime import datetime
 
 from recovery_api.domain.goals import with_pace
 from recovery_api.fhir.errors import Forbidden, NotFound, Rule, Unprocessable
+from recovery_api.fhir.instants import moment
 from recovery_api.fhir.json import load
 from recovery_api.fhir.parameters import PLACE
 from recovery_api.identity.actor import local_reference
@@ -42,7 +42,7 @@ async def set_pace(operating: Operating) -> FhirResult:
             raise EXISTS.broken("Who set the pace", at=PLACE)
         if actor.role == "client" and who not in {actor.holder, f"Patient/{current.client}"}:
             raise SET_BY.broken(at=PLACE)
-        day = datetime.fromtimestamp(writer.stamp // 1_000_000, server.zone).date()
+        day = moment(writer.stamp, server.zone).date()
         said = await change(server, writer, "Goal", id, lambda goal: with_pace(goal, str(pace), {**by, "reference": who}, day))
         version = int(said["meta"]["versionId"])
         record = await writer.read("Goal", id)

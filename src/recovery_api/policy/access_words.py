@@ -1,11 +1,11 @@
 """Who may see what, in words that a client understands: about people and choices, never about systems or faults."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from recovery_api.fhir import labels
+from recovery_api.fhir.instants import moment
 from recovery_api.store.records import NEVER, ConsentRule
 
 RELATIONS: Mapping[str, str] = MappingProxyType(
@@ -123,7 +123,7 @@ def _during(rule: ConsentRule, zone: ZoneInfo) -> str:
 
 
 def _moment(stamp: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(stamp // 1_000_000, zone):%Y-%m-%d %H:%M}"
+    return f"{moment(stamp, zone):%Y-%m-%d %H:%M}"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from recovery_api.fhir.errors import BadRequest
+from recovery_api.fhir.instants import DAY
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.search.expression import NOTHING, Expression, Own, Value, Via, both, either
 from recovery_api.fhir.search.parameters import ParameterTable
@@ -26,7 +27,6 @@ Sight: TypeAlias = Visibility
 """What somebody sees, as the floors above pass it on."""
 
 _KEPT = 4_096
-DAY = 86_400_000_000
 
 
 class Grants:

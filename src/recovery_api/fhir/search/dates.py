@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from recovery_api.fhir.instants import DAY, MINUTE, SECOND
+
 _FORM = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,12}))?)?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)?)?)?)?", re.ASCII
 )
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_DAY = 86_400_000_000
 _LAST = date(9999, 12, 31).toordinal()
 
 
@@ -42,11 +43,11 @@ def implicit_range(text: str, zone: ZoneInfo) -> Range:
         shift = _shift(offset, moment, zone)
     except ValueError:
         raise ValueError(f"'{text}' is not a date of the calendar") from None
-    low = (moment.toordinal() - _EPOCH_DAY) * _DAY + (moment.hour * 3600 + moment.minute * 60 + moment.second) * 1_000_000 - shift
+    low = (moment.toordinal() - _EPOCH_DAY) * DAY + (moment.hour * 3600 + moment.minute * 60 + moment.second) * SECOND - shift
     if second is None:
-        return Range(low, low + 60_000_000)
+        return Range(low, low + MINUTE)
     if fraction is None:
-        return Range(low, low + 1_000_000)
+        return Range(low, low + SECOND)
     width = 10 ** max(6 - len(fraction), 0)
     low += int(fraction[:6].ljust(6, "0"))
     return Range(low, low + width)
@@ -62,7 +63,7 @@ def _after(first: int, whole_year: bool, whole_month: bool) -> int:
 
 def _midnight(ordinal: int, zone: ZoneInfo) -> int:
     shift = _shift(None, datetime.fromordinal(min(ordinal, _LAST)), zone)
-    return (ordinal - _EPOCH_DAY) * _DAY - shift
+    return (ordinal - _EPOCH_DAY) * DAY - shift
 
 
 def _shift(offset: str | None, moment: datetime, zone: ZoneInfo) -> int:
@@ -71,6 +72,6 @@ def _shift(offset: str | None, moment: datetime, zone: ZoneInfo) -> int:
         return 0
     if offset is not None:
         minutes = int(offset[1:3]) * 60 + int(offset[4:])
-        return (-minutes if offset[0] == "-" else minutes) * 60_000_000
+        return (-minutes if offset[0] == "-" else minutes) * MINUTE
     ahead = moment.replace(tzinfo=zone).utcoffset() or timedelta()
-    return (ahead.days * 86_400 + ahead.seconds) * 1_000_000
+    return (ahead.days * 86_400 + ahead.seconds) * SECOND

@@ -1,14 +1,13 @@
 """Consents, where they need the store: who signs for a minor."""
-from datetime import date, datetime
+from datetime import date
 
 from recovery_api.domain import minors
 from recovery_api.fhir.errors import Unprocessable
+from recovery_api.fhir.instants import moment
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import references_at
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.care.written import Written
-
-SECOND = 1_000_000
 
 
 async def prepare(written: Written) -> None:
@@ -34,4 +33,4 @@ def _signed_on(written: Written) -> date:
     """The day of the Consent, else today, in the agency's zone."""
     said, zone = written.after.get("dateTime"), written.server.zone
     stamp = implicit_range(said, zone).low if said else written.server.clock()
-    return datetime.fromtimestamp(stamp // SECOND, zone).date()
+    return moment(stamp, zone).date()

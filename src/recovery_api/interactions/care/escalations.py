@@ -5,7 +5,6 @@ is about is told by `reasonReference`, by which it has the labels of that too.
 """
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -13,7 +12,7 @@ from recovery_api.domain.codes import CANON, THO, concept, local, ref
 from recovery_api.domain.escalation_rules import Action, Rule
 from recovery_api.domain.escalations import CODE, OPEN, PRIORITIES, acknowledge_by, is_escalation
 from recovery_api.fhir.fhirpath import FhirPathError
-from recovery_api.fhir.instants import EPOCH, instant
+from recovery_api.fhir.instants import instant, moment, stamp_of
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.interactions.care.facts import Asked, facts
@@ -89,8 +88,8 @@ async def fire(server: Server, writer: Writer, resource: JsonObject, client: str
 
 def deadline(server: Server, priority: str) -> str:
     """By when an escalation that is made now must be accepted: an instant."""
-    moment = (EPOCH + timedelta(microseconds=server.clock())).astimezone(server.zone)
-    return _instant(acknowledge_by(priority, moment, server.escalating.holidays))
+    by = acknowledge_by(priority, moment(server.clock(), server.zone), server.escalating.holidays)
+    return instant(stamp_of(by))
 
 
 async def proposed(server: Server, reader: Reader, fired: Fired, resource: JsonObject, client: str) -> JsonObject:
@@ -178,7 +177,3 @@ async def complete_task(written: Written) -> None:
     if written.before is None and is_escalation(written.after):
         priority = written.after.setdefault("priority", "routine")
         written.after.setdefault("restriction", {}).setdefault("period", {}).setdefault("end", deadline(written.server, priority))
-
-
-def _instant(moment: datetime) -> str:
-    return instant((moment - EPOCH) // timedelta(microseconds=1))

@@ -1,6 +1,6 @@
 """Before a Consent ends, the client's case manager is told by a Task, once for each end that it has (domain.md 7)."""
-from recovery_api.domain.supervision import DAY, expiring_task
-from recovery_api.fhir.instants import instant
+from recovery_api.domain.supervision import expiring_task
+from recovery_api.fhir.instants import DAY, instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import references_at
 from recovery_api.interactions.care.once import each_once

@@ -1,13 +1,11 @@
 """What a rule of escalation may ask for beside the resource that was written, by the names of `domain.escalation_rules.FACTS`."""
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import date, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from recovery_api.domain.codes import CANON, LOINC, structure
 from recovery_api.domain.scoring import score_of
-from recovery_api.fhir.instants import EPOCH
+from recovery_api.fhir.instants import moment
 from recovery_api.fhir.json import Json, JsonObject, load
 from recovery_api.fhir.paths import has_coding, objects_at
 from recovery_api.fhir.search.dates import implicit_range
@@ -72,16 +70,12 @@ async def _age(asked: Asked) -> Json:
     if said is None:
         return None
     zone = asked.server.zone
-    born, today = (_day(moment, zone) for moment in (implicit_range(said, zone).low, asked.server.clock()))
+    born, today = (moment(stamp, zone).date() for stamp in (implicit_range(said, zone).low, asked.server.clock()))
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 async def _gender(asked: Asked) -> Json:
     return (await _patient(asked)).get("gender")
-
-
-def _day(stamp: int, zone: ZoneInfo) -> date:
-    return (EPOCH + timedelta(microseconds=stamp)).astimezone(zone).date()
 
 
 async def _patient(asked: Asked) -> JsonObject:

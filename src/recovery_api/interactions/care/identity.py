@@ -2,7 +2,6 @@
 
 When a referral comes in it is matched in a round of its own (`screen`), so that its answer takes the same whoever it speaks of.
 """
-from datetime import datetime
 from typing import NamedTuple
 
 from recovery_api.domain import matching
@@ -11,7 +10,7 @@ from recovery_api.domain.emergency import review_due
 from recovery_api.domain.matching import Match
 from recovery_api.domain.referrals import FULFILL, INQUIRY, client_of
 from recovery_api.fhir.errors import Rule, Unprocessable
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import instant, moment
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.paths import at, has_coding, references_at
 from recovery_api.fhir.search.parse import condition
@@ -34,7 +33,6 @@ ANSWERED = Rule(
 )
 MOST_COMPARED = 200
 """Patients that one search for candidates brings."""
-SECOND = 1_000_000
 
 
 class Candidate(NamedTuple):
@@ -117,7 +115,7 @@ async def _ask(
     if not await writer.claim(f"identity-review:{referral['id']}:{candidate.record.id}"):
         return
     now, person = server.clock(), candidate.record.reference
-    opened = datetime.fromtimestamp(now // SECOND, server.zone)
+    opened = moment(now, server.zone)
     owner = await case_manager(server, writer, candidate.record.id)
     task: JsonObject = {
         "resourceType": "Task",
@@ -129,7 +127,7 @@ async def _ask(
         "for": ref(person),
         "authoredOn": instant(now),
         "owner": ref(owner or organization),
-        "restriction": {"period": {"start": opened.isoformat(), "end": review_due(opened).isoformat()}},
+        "restriction": {"period": {"start": opened.isoformat(timespec="seconds"), "end": review_due(opened).isoformat(timespec="seconds")}},
         "input": [
             {"type": {"text": "copy"}, "valueReference": ref(f"Patient/{copy['id']}")},
             {"type": {"text": "grade"}, "valueCode": candidate.match.grade},

@@ -3,8 +3,7 @@ from typing import Final
 
 from recovery_api.domain.codes import CANON, concept, local, ref
 from recovery_api.domain.sessions import GOING_ON, SESSION_TYPE, TO_COME
-from recovery_api.domain.supervision import DAY
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import DAY, instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.interactions.care.escalations import RULES_ENGINE, escalate, fire
 from recovery_api.interactions.care.once import each_once

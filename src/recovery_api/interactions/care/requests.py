@@ -1,11 +1,10 @@
 """Requests of clients about their record: the server sets who decides them and by when (domain/requests.py)."""
-from datetime import datetime
 
 from recovery_api.domain import requests
 from recovery_api.domain.codes import ref
 from recovery_api.domain.referrals import client_of
 from recovery_api.fhir.errors import Forbidden, Rule, Unprocessable
-from recovery_api.fhir.instants import instant
+from recovery_api.fhir.instants import instant, moment
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.fhir.search.expression import Own, both
 from recovery_api.interactions.care.staffing import case_manager
@@ -13,7 +12,6 @@ from recovery_api.interactions.care.written import Written
 from recovery_api.policy.relations import RULES
 from recovery_api.store.search import SearchQuery
 
-SECOND = 1_000_000
 NO_OTHER = Rule("request-fixed", Unprocessable, "A Task does not become a client's request.")
 OWN = Rule("own-request", Forbidden, "The client asks, or their verified representative.", "forbidden")
 
@@ -39,10 +37,9 @@ async def prepare(written: Written) -> None:
             after["owner"] = ref(manager)
     after["lastModified"] = now
     if before is None or written.became("status", "on-hold"):
-        stamp = implicit_range(after.get("authoredOn", now), server.zone).low
-        asked = datetime.fromtimestamp(stamp // SECOND, server.zone)
+        asked = moment(implicit_range(after.get("authoredOn", now), server.zone).low, server.zone)
         end = requests.deadline(code, asked, after["status"])
-        after["restriction"] = {"period": {"start": asked.isoformat(), "end": end.isoformat()}}
+        after["restriction"] = {"period": {"start": asked.isoformat(timespec="seconds"), "end": end.isoformat(timespec="seconds")}}
     elif "restriction" in before:
         after["restriction"] = before["restriction"]
 

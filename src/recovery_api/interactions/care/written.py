@@ -1,10 +1,10 @@
 """A change of one resource, as the rules of recovery work see it."""
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from recovery_api.fhir.instants import EPOCH
+from recovery_api.fhir.instants import moment
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import Server
@@ -32,7 +32,7 @@ class Written(NamedTuple):
     @property
     def now(self) -> datetime:
         """The moment of the write, in the agency's zone."""
-        return (EPOCH + timedelta(microseconds=self.writer.stamp)).astimezone(self.server.zone)
+        return moment(self.writer.stamp, self.server.zone)
 
     @property
     def today(self) -> date:
