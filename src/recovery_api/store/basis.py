@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, case, distinct, func, literal, literal_column, null, select
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, case, distinct, func, literal_column, null, select
 
 from recovery_api.fhir.search.expression import And, ClientOf, Consented, Expression, Or, Via, both
 from recovery_api.store.consented import Consents
 from recovery_api.store.related import of_version
-from recovery_api.store.statement import Dialect, one_of
+from recovery_api.store.statement import Dialect, one_of, text
 from recovery_api.store.tables import consent_rule, party, resource
 from recovery_api.store.visibility import Visibility
 
@@ -85,7 +85,7 @@ def _of_target(table: FromClause, role: str, types: Sequence[str], dialect: Dial
 
 def _joined(ids: ColumnElement[str], dialect: Dialect) -> ColumnElement[str]:
     if dialect == "postgresql":
-        return func.string_agg(distinct(ids), literal(" ", Text, literal_execute=True), type_=Text)
-    return func.replace(func.group_concat(distinct(ids)), literal_column("','", Text), literal_column("' '", Text), type_=Text)
+        return func.string_agg(distinct(ids), text(" "), type_=Text)
+    return func.replace(func.group_concat(distinct(ids)), text(","), text(" "), type_=Text)
 
 

@@ -37,7 +37,7 @@ MEMBERSHIPS = ("on-team", "own-role")
 _ONE = literal_column("1", Integer)
 _RULE, _DENY, _EXCEPTION, _KNOWN = (consent_rule.alias() for _ in range(4))
 _MEMBERSHIP, _ROW, _CURRENT = relation.alias(), search_index.alias(), resource.alias()
-_EMPTY = literal_column("''", Text)
+_EMPTY = text("")
 
 
 class Consents:

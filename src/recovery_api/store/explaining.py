@@ -10,7 +10,7 @@ from recovery_api.store.compile import Compiler
 from recovery_api.store.connected import Connected
 from recovery_api.store.consented import Consents
 from recovery_api.store.records import ConsentRule, Relation
-from recovery_api.store.statement import SqlValue, bind
+from recovery_api.store.statement import SqlValue, bind, text
 from recovery_api.store.tables import consent_rule, relation
 
 
@@ -75,7 +75,7 @@ def _row() -> FromClause:
         as_type(bind("like_released", Boolean()), Boolean).label("released"),
         as_type(bind("like_codes", Text()), Text).label("codes"),
         *(as_type(bind(f"like_{name}", BigInteger()), BigInteger).label(name) for name in ("happened_from", "happened_until")),
-        *(as_type(literal_column("''", Text), Text).label(name) for name in ("id", "kind", "creator")),
+        *(as_type(text(""), Text).label(name) for name in ("id", "kind", "creator")),
         *(number.label(name) for name in ("version", "created", "last_updated")),
     ).subquery("resource_like")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, and_, case, literal_column, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Integer, Select, and_, case, literal_column, or_, select, tuple_, union_all
 
 from recovery_api.fhir.search.expression import param_number
 from recovery_api.store.compile import Compiler, Scope
@@ -11,7 +11,7 @@ from recovery_api.store.connected import Connected
 from recovery_api.store.follow import linked, record_columns
 from recovery_api.store.records import Record
 from recovery_api.store.search import Include, SearchQuery
-from recovery_api.store.statement import SqlValue, Statement, in_list, one_of, text_list
+from recovery_api.store.statement import SqlValue, Statement, in_list, one_of, text, text_list
 from recovery_api.store.tables import resource, search_index
 
 Part: TypeAlias = Select[*tuple[Any, ...]]
@@ -101,7 +101,7 @@ def _forward(includes: Sequence[Include], known: tuple[str, ...], compiler: Comp
         and_(
             one_of(row.c.param, _numbers(those, compiler)),
             _listed(row.c.id, source, compiler),
-            one_of(row.c.system, targets) if targets else row.c.system != literal_column("''", Text),
+            one_of(row.c.system, targets) if targets else row.c.system != text(""),
         )
         for (source, targets), those in alike.items()
     ]
@@ -125,7 +125,7 @@ def _backward(includes: Sequence[Include], types: tuple[str, ...], compiler: Com
     if not at:
         return []
     sources = tuple(sorted({_source(one) for one in includes}))
-    named = case(*((row.c.type == param_number(type_), literal_column(f"'{type_}'", Text)) for type_ in sources))
+    named = case(*((row.c.type == param_number(type_), text(type_)) for type_ in sources))
     return [_reached(tuple_(resource.c.type, resource.c.id).in_(select(named, row.c.id).where(or_(*at))), sources, compiler)]
 
 

@@ -15,7 +15,7 @@ from recovery_api.store.compile import Clause, Compiler, Scope
 from recovery_api.store.follow import kept, linked, record_columns
 from recovery_api.store.lift import hollow, lifted
 from recovery_api.store.records import Record
-from recovery_api.store.statement import SqlValue, Statement, bind, one_of
+from recovery_api.store.statement import SqlValue, Statement, bind, one_of, text
 from recovery_api.store.statements import Statements, last_stamp
 from recovery_api.store.tables import resource, search_index
 from recovery_api.store.visibility import Visibility
@@ -184,7 +184,7 @@ def _last_key(query: SearchQuery, compiler: Compiler) -> ColumnElement[str]:
 
 def _place(type_: ColumnElement[str]) -> ColumnElement[str]:
     """Where a type stands when they follow each other."""
-    return case((type_ == literal_column("'Patient'", Text), literal_column("''", Text)), else_=type_)
+    return case((type_ == text("Patient"), text("")), else_=type_)
 
 
 def _limit(limit: int | None) -> ColumnElement[int]:
@@ -197,7 +197,7 @@ def _sort_value(key: SortKey, compiler: Compiler, visibility: Visibility) -> tup
     if visibility.hides(key.param):
         return literal_column("NULL", Text), key.descending
     if parameter.column == "client":
-        return func.nullif(resource.c.client, literal_column("''", Text), type_=Text), key.descending
+        return func.nullif(resource.c.client, text(""), type_=Text), key.descending
     if parameter.column:
         return resource.c[parameter.column], key.descending
     row = search_index.alias()

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import cast
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Select, Text, literal_column, select
 
 from recovery_api.fhir.search.expression import param_number
 from recovery_api.store.connected import Connected
 from recovery_api.store.existing import existing
-from recovery_api.store.statement import bind, one_of
+from recovery_api.store.statement import bind, one_of, text
 from recovery_api.store.tables import party, relation, resource, search_index
 
 _ONE = literal_column("1", Integer)
@@ -27,15 +27,15 @@ async def without_check_in(reader: Connected, now: int, open: Sequence[str], sup
 
 def _waiting(open: Sequence[str], *, of_one: bool) -> Select[str]:
     role = resource.alias("role")
-    reference = literal("PractitionerRole/", Text, literal_execute=True) + role.c.id
+    reference = text("PractitionerRole/") + role.c.id
     at = bind("now", BigInteger())
-    supervised = [relation.c.client == reference, relation.c.kind == _text("supervises"), relation.c.starts <= at, relation.c.ends > at]
+    supervised = [relation.c.client == reference, relation.c.kind == text("supervises"), relation.c.starts <= at, relation.c.ends > at]
     if of_one:
         supervised.append(relation.c.holder == bind("supervisor", Text()))
     task, status = resource.alias("task"), search_index.alias("status")
     waits = [
         *_named(party, task, reference),
-        task.c.kind == _text("supervision"),
+        task.c.kind == text("supervision"),
         status.c.param == literal_column(str(param_number("Task.status")), Integer),
         status.c.id == task.c.id,
         one_of(status.c.value, open),
@@ -43,7 +43,7 @@ def _waiting(open: Sequence[str], *, of_one: bool) -> Select[str]:
     return (
         select(role.c.id)
         .where(
-            role.c.type == _text("PractitionerRole"),
+            role.c.type == text("PractitionerRole"),
             existing(select(_ONE).where(*supervised).correlate_except(relation)),
             ~existing(select(_ONE).where(*waits).correlate_except(party, task, status)),
         )
@@ -55,16 +55,12 @@ def _named(named: FromClause, task: FromClause, reference: ColumnElement[str]) -
     """The Task is about the role."""
     return [
         named.c.holder == reference,
-        named.c.role == _text("focus"),
-        named.c.type == _text("Task"),
-        task.c.type == _text("Task"),
+        named.c.role == text("focus"),
+        named.c.type == text("Task"),
+        task.c.type == text("Task"),
         task.c.id == named.c.id,
         task.c.version == named.c.version,
     ]
-
-
-def _text(value: str) -> ColumnElement[str]:
-    return literal(value, Text, literal_execute=True)
 
 
 async def supervised(reader: Connected, holder: str, now: int) -> list[tuple[str, str]]:
@@ -77,6 +73,6 @@ async def supervised(reader: Connected, holder: str, now: int) -> list[tuple[str
 def _supervised() -> Select[str, str]:
     role, own, at = relation.alias("role"), relation.alias("own"), bind("now", BigInteger())
     now = [one for each in (role, own) for one in (each.c.starts <= at, each.c.ends > at)]
-    joined = [own.c.client == role.c.client, own.c.kind == _text("own-role")]
-    mine = [role.c.holder == bind("holder", Text()), role.c.kind == _text("supervises-role")]
+    joined = [own.c.client == role.c.client, own.c.kind == text("own-role")]
+    mine = [role.c.holder == bind("holder", Text()), role.c.kind == text("supervises-role")]
     return select(role.c.client, own.c.holder).where(*mine, *joined, *now).distinct().order_by(role.c.client)

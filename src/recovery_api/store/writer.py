@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ClauseElement, ScalarSelect, Text, delete, func, literal, literal_column, select, update
+from sqlalchemy import BigInteger, ClauseElement, ScalarSelect, Text, delete, func, select, update
 from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -17,7 +17,7 @@ from recovery_api.store.follow import record_columns
 from recovery_api.store.reader import WIDTH, Reader, held_context
 from recovery_api.store.records import FRAMING, Context, Facets, Record, Relation
 from recovery_api.store.relations import project
-from recovery_api.store.statement import Statement, bind
+from recovery_api.store.statement import Statement, bind, text
 from recovery_api.store.statements import Statements
 from recovery_api.store.tables import claim, clock, resource
 from recovery_api.store.visibility import Visibility
@@ -26,7 +26,7 @@ type_number = lru_cache(1024)(param_number)
 
 
 NOTHING_SAID = Facets()
-NO_PLANS = "0 0 0"
+NO_PLANS = "0 0"
 """A writer's `plans` where there are none."""
 
 
@@ -131,7 +131,7 @@ class Writer(Reader):
         compiler = Compiler(self.statements.dialect, self.statements.parameters, self.visibility)
         visible = compiler.visible(Scope(resource, (type_,), single=True))
         mine, this = resource.alias(), bind("id", Text())
-        client = select(mine.c.client).where(mine.c.type == literal(type_, Text, literal_execute=True), mine.c.id == this)
+        client = select(mine.c.client).where(mine.c.type == text(type_), mine.c.id == this)
         context = held_context(client.scalar_subquery(), alone=type_ in FRAMING).cte("context")
         columns = [*record_columns(compiler, resource, (type_,)), context.c.labels.label("context_labels")]
         found = select(*columns).join_from(resource, context, context.c.client == resource.c.client, isouter=True)
@@ -184,11 +184,8 @@ def _stamp(by_function: bool) -> ClauseElement:
 
 
 def _plans() -> ScalarSelect[str]:
-    counted = (func.count(), func.coalesce(func.sum(resource.c.version), 0), func.coalesce(func.max(resource.c.last_updated), 0))
-    first, second, third = (cast_to(one, Text) for one in counted)
-    space = literal_column("' '", Text)
-    plan = resource.c.type == literal_column("'PlanDefinition'", Text)
-    return select(first + space + second + space + third).where(plan).scalar_subquery()
+    count, latest = (cast_to(one, Text) for one in (func.count(), func.coalesce(func.max(resource.c.last_updated), 0)))
+    return select(count + text(" ") + latest).where(resource.c.type == text("PlanDefinition")).scalar_subquery()
 
 
 def _claim(dialect: str) -> ClauseElement:
