@@ -65,7 +65,7 @@ async def perform(server: Server, request: FhirRequest) -> FhirResult:
 
 def _submitted(request: FhirRequest) -> Submission | None:
     """A single order, as if it were the only entry of a Bundle."""
-    if request.interaction != "create" or request.type != "ServiceRequest":
+    if request.interaction != "create" or request.type != "ServiceRequest" or request.actor.role != "referrer":
         return None
     return submission(request.actor, [{"resource": request.content(), "request": {"method": "POST"}}])
 
