@@ -14,6 +14,7 @@ from jellyfish import damerau_levenshtein_distance, jaro_winkler_similarity
 
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import at, objects_at
+from recovery_api.fhir.search.escapes import escaped
 
 ANY_PAIR: Final = -13.0
 """Bits: the odds that a person who is referred is this one of ours, before anything is compared."""
@@ -81,18 +82,13 @@ def blocks(person: JsonObject) -> Iterator[list[tuple[str, str]]]:
     for name in objects_at(person, "name"):
         given = next((each for each in at(name, "given") if isinstance(each, str)), None)
         if given and isinstance(family := name.get("family"), str):
-            yield [("family", _said(family)), ("given", _said(given[:SHORTEST]))]
+            yield [("family", escaped(family)), ("given", escaped(given[:SHORTEST]))]
     for contact in objects_at(person, "telecom"):
         if contact.get("system") in {"phone", "email"} and contact.get("value"):
-            yield [(contact["system"], _said(contact["value"]))]
+            yield [(contact["system"], escaped(contact["value"]))]
     for identifier in objects_at(person, "identifier"):
         if identifier.get("system") and identifier.get("value"):
-            yield [("identifier", f"{_said(identifier['system'])}|{_said(identifier['value'])}")]
-
-
-def _said(text: str) -> str:
-    """The text as a search value."""
-    return re.sub(r"([,|$\\])", r"\\\1", text)
+            yield [("identifier", f"{escaped(identifier['system'])}|{escaped(identifier['value'])}")]
 
 
 # The values of the fields, and when two are close ---------------------------------------------------------------------

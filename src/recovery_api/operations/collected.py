@@ -1,6 +1,5 @@
 """Bundles that an operation puts together from what the caller may read, and from what it makes of that."""
 from collections.abc import Sequence
-from dataclasses import replace
 
 from recovery_api.fhir.bundle import bundle, collection_entry
 from recovery_api.fhir.errors import BadRequest, Issue
@@ -32,14 +31,11 @@ async def all_of(operating: Operating, reader: Reader, type: str, *pairs: tuple[
     of_client: Expression = Own("client", "=", operating.request.id or "")
     query = SearchQuery((type,), both(of_client, condition(type, pairs, operating.server.search)), count=PAGE)
     found: list[Record] = []
-    while True:
-        page = await reader.search(query)
+    async for page in reader.pages(query):
         found += page.records
-        if page.next is None:
-            return found
-        if len(found) >= MOST:
+        if page.next is not None and len(found) >= MOST:
             raise BadRequest(Issue("too-costly", f"This is about more than {MOST} resources: ask for a shorter time."))
-        query = replace(query, cursor=page.next)
+    return found
 
 
 async def collection(operating: Operating, reader: Reader, records: Sequence[Record], made: Sequence[JsonObject] = ()) -> FhirResult:

@@ -1,6 +1,6 @@
 """Measure/$evaluate-measure: how reliably supervision happens (https://hl7.org/fhir/R4/measure-operation-evaluate-measure.html)."""
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias, cast
 
@@ -52,12 +52,9 @@ class Evaluating:
         """All resources for which it holds, so far as the caller sees them, with what they include."""
         query = SearchQuery((type,), where, count=AT_ONCE, includes=includes)
         found: dict[tuple[str, str], JsonObject] = {}
-        while True:
-            page = await self.reader.search(query)
+        async for page in self.reader.pages(query):
             found |= {(one.type, one.id): load(one.body or b"") for one in (*page.records, *page.included)}
-            if page.next is None:
-                return list(found.values())
-            query = replace(query, cursor=page.next)
+        return list(found.values())
 
     def where(self, type: str, *pairs: tuple[str, str]) -> Expression:
         """What search parameters say."""

@@ -1,6 +1,5 @@
 """Observation/$lastn: the latest Observations of each code (https://hl7.org/fhir/R4/observation-operation-lastn.html)."""
 from collections import Counter
-from dataclasses import replace
 
 from recovery_api.fhir.bundle import bundle, entry
 from recovery_api.fhir.errors import BadRequest, Issue
@@ -55,19 +54,16 @@ async def _latest(reader: Reader, query: SearchQuery, most: int) -> list[Record]
     counted: Counter[str] = Counter()
     found: list[Record] = []
     looked = 0
-    while True:
-        page = await reader.search(query)
+    async for page in reader.pages(query):
         for record in page.records:
             code = _code(load(record.body or b""))
             counted[code] += 1
             if counted[code] <= most:
                 found.append(record)
         looked += len(page.records)
-        if page.next is None:
-            return found
-        if looked >= MOST:
+        if page.next is not None and looked >= MOST:
             raise BadRequest(Issue("too-costly", f"There are more than {MOST} Observations: ask for fewer by category or code."))
-        query = replace(query, cursor=page.next)
+    return found
 
 
 def _code(observation: JsonObject) -> str:

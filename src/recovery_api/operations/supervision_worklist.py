@@ -89,13 +89,7 @@ async def _open(server: Server, reader: Reader, codes: Sequence[str]) -> list[Re
     """All open Tasks of these codes that concern the supervisor, so far as the caller sees them."""
     concerned = either(*(both(_of_code(server, code), CONCERNED[code]) for code in codes))
     query = SearchQuery(("Task",), both(_of_status(server), concerned), count=AT_ONCE)
-    found: list[Record] = []
-    while True:
-        page = await reader.search(query)
-        found += page.records
-        if page.next is None:
-            return found
-        query = replace(query, cursor=page.next)
+    return [record async for page in reader.pages(query) for record in page.records]
 
 
 def _of_status(server: Server) -> Expression:

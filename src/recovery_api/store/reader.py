@@ -1,9 +1,10 @@
 """Reading, seen through a visibility: what the caller may not see is not there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
-from sqlalchemy import ColumnElement, FromClause, Integer, Select, Text, literal, literal_column, null, or_, select, union_all
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, Text, literal_column, null, or_, select, union_all
 
 from recovery_api.store.compile import Clause, Compiler, Scope
 from recovery_api.store.connected import Connected
@@ -12,7 +13,7 @@ from recovery_api.store.follow import linked, record_columns
 from recovery_api.store.includes import MAX_INCLUDED, included
 from recovery_api.store.records import STORED, Context, Record
 from recovery_api.store.search import Cursor, Page, SearchQuery, count_statement, page_statement
-from recovery_api.store.statement import Dialect, SqlValue, Statement, bind, in_list, text_list
+from recovery_api.store.statement import Dialect, SqlValue, Statement, bind, in_list, one_of, text, text_list
 from recovery_api.store.statements import Statements, horizon, last_stamp
 from recovery_api.store.tables import claim, client_context, history, party, resource
 from recovery_api.store.visibility import SYSTEM, Visibility
@@ -30,8 +31,8 @@ def _cursor(query: SearchQuery, last: Row, now: int) -> Cursor:
 
 def _clients_pointed_at(dialect: Dialect) -> Select[str, str, int, str]:
     found = (party.c.type, party.c.id, party.c.version, resource.c.client)
-    there = (resource.c.type == party.c.holder_type, resource.c.id == party.c.holder_id, resource.c.client != literal_column("''", Text))
-    role = party.c.role.in_([literal_column(f"'{role}'", Text) for role in ("target", "security-context")])
+    there = (resource.c.type == party.c.holder_type, resource.c.id == party.c.holder_id, resource.c.client != text(""))
+    role = one_of(party.c.role, ("target", "security-context"))
     return select(*found).where(in_list(party.c.id, "ids", dialect), role, *there).distinct().order_by(resource.c.client)
 
 
@@ -79,6 +80,15 @@ class Reader(Connected):
             total = await self.count(query)
         found = (await included(self, query, records))[:MAX_INCLUDED] if query.includes else []
         return Page(records, found, total, following)
+
+    async def pages(self, query: SearchQuery) -> AsyncIterator[Page]:
+        """All pages of matches, one after the other."""
+        while True:
+            page = await self.search(query)
+            yield page
+            if page.next is None:
+                return
+            query = replace(query, cursor=page.next)
 
     async def count(self, query: SearchQuery) -> int:
         """How many match in all."""
@@ -181,7 +191,7 @@ class Reader(Connected):
             parts.append(select(*found).where(in_list(resource.c.id, f"ids_{type_}", self.statements.dialect), readable))
         if holding:
             context = held_context(bind("context_of", Text())).cte("context")
-            parts.append(select(literal("", Text, literal_execute=True), context.c.client, context.c.labels))
+            parts.append(select(text(""), context.c.client, context.c.labels))
         return self.statements.compiled(union_all(*parts) if len(parts) > 1 else parts[0])
 
 

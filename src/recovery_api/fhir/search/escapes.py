@@ -2,6 +2,7 @@ r"""The separators of search values and their escapes: `\,` `\|` `\$` `\\` (http
 
 import re
 
+_SEPARATOR = re.compile(r"([,|$\\])")
 _ESCAPE = re.compile(r"\\([,|$\\])")
 
 
@@ -20,6 +21,11 @@ def split(text: str, separator: str, most: int = -1) -> list[str]:
             start = place + 1
         place += 1
     return [*parts, text[start:]]
+
+
+def escaped(text: str) -> str:
+    """The text as a part of a search value."""
+    return _SEPARATOR.sub(r"\\\1", text)
 
 
 def unescaped(text: str) -> str:

@@ -10,6 +10,7 @@ from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
 from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
+from recovery_api.fhir.search.escapes import escaped
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.care.identity import link, recognized
 from recovery_api.interactions.care.staffing import case_manager
@@ -149,15 +150,10 @@ async def _claim_identifier(written: Written, identifier: JsonObject) -> None:
     system, value = identifier.get("system", ""), identifier.get("value", "")
     for requester in references_at(written.after, "requester"):
         if value and requester.startswith("Organization/"):
-            same = await found(written.server, written.writer, "ServiceRequest", ("identifier", f"{_said(system)}|{_said(value)}"))
+            same = await found(written.server, written.writer, "ServiceRequest", ("identifier", f"{escaped(system)}|{escaped(value)}"))
             theirs = [one for one in same if requester in references_at(one, "requester") and one["id"] != written.after["id"]]
             if theirs or not await written.writer.claim(f"order:{requester}|{system}|{value}"):
                 raise REQUESTED.broken(at="ServiceRequest.identifier")
-
-
-def _said(text: str) -> str:
-    """The text as a search value."""
-    return "".join(f"\\{each}" if each in ",|$\\" else each for each in text)
 
 
 async def _move(written: Written, reference: str, status: str) -> None:
