@@ -10,6 +10,7 @@ from recovery_api.domain.episodes import CARE_TEAM, EPISODE, REASONS
 from recovery_api.domain.life_cycle import LifeCycle
 from recovery_api.domain.sessions import cancellation_of
 from recovery_api.fhir.json import JsonObject, load
+from recovery_api.interactions import make
 from recovery_api.store.visibility import SYSTEM
 from tests.api import Api, serving
 from tests.callers import CHEN, KIM, MAYA, RUTH
@@ -57,7 +58,12 @@ async def stored(api: Api, target: str) -> JsonObject:
     return load(record.body or b"")
 
 
-async def test_with_the_episode_end_care_team_tasks_and_planned_sessions(busy: Api) -> None:
+@pytest.mark.parametrize("at_once", [1_000, 1])
+async def test_with_the_episode_end_care_team_tasks_and_planned_sessions(
+    busy: Api, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """However many there are: the server looks for a thousand at once."""
+    monkeypatch.setattr(make, "AT_ONCE", at_once)
     answer = await busy.as_(RUTH).patch("EpisodeOfCare/eoc-ana", reasoned("finished", "client-initiated"))
     assert answer.status == 200, answer.body
     [*_, last] = answer.json["statusHistory"]

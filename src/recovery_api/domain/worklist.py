@@ -4,6 +4,7 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from recovery_api.domain.codes import local, structure
+from recovery_api.domain.escalations import PRIORITIES
 from recovery_api.domain.supervision import BOUNDARY_EVENT, CHECK_IN, ESCALATION, EXPIRING, NOTE_REVIEW
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding
@@ -18,7 +19,7 @@ REASONS = (
 )  # fmt: skip
 PRESSING = frozenset({"escalation-unacknowledged", "escalation-open", "safeguarding"})
 """Reasons that stand in one row, by priority and deadline alone."""
-PRIORITIES = ("stat", "urgent", "asap", "routine")
+PRESSING_FIRST = PRIORITIES[::-1]
 
 
 class Kind(NamedTuple):
@@ -56,4 +57,4 @@ def key(task: JsonObject, due: int, now: int) -> Key:
     """The place of a Task on the list."""
     why = reason(task, due, now)
     row = -1 if why in PRESSING else REASONS.index(why)
-    return row, PRIORITIES.index(task.get("priority", "routine")), due, task["id"]
+    return row, PRESSING_FIRST.index(task.get("priority", "routine")), due, task["id"]

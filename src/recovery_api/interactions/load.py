@@ -13,7 +13,6 @@ from typing import Final, NoReturn, cast
 import msgspec
 
 from recovery_api.fhir.errors import Conflict, FhirError, Issue, PreconditionFailed, Rule, ServiceUnavailable, Unprocessable
-from recovery_api.fhir.instants import instant
 from recovery_api.fhir.json import Json, JsonObject, dump
 from recovery_api.fhir.json import load as loads
 from recovery_api.fhir.json_types import is_array, is_object
@@ -23,6 +22,7 @@ from recovery_api.interactions.audit_events import TYPE as AUDIT
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.load_links import relink
 from recovery_api.interactions.load_sources import Incoming, Place, Reject
+from recovery_api.interactions.make import stated
 from recovery_api.policy.facets import facets
 from recovery_api.store.loading import Draft, contents, write
 
@@ -130,7 +130,8 @@ class Loader:
             self._refuse(Reject(item.place, item.reference, error.issues))
             return None
         about = facets(resource, self._server.matrix, self._server.zone)
-        return Draft(type, resource["id"], about, self._server.extract(_without_labels(resource)), partial(_stored, resource))
+        id, rows = resource["id"], self._server.extract(_without_labels(resource))
+        return Draft(type, id, about, rows, partial(stated, resource, id))
 
     def _refuse(self, reject: Reject) -> None:
         self.report.rejected += 1
@@ -163,13 +164,6 @@ AUDIT_IS_OURS: Final = Rule("audit-is-ours", Unprocessable, "The server alone ma
 ANOTHER: Final = Rule("load-twice", Unprocessable, "A resource with this id, and other content, came earlier in this run.", "duplicate")
 
 
-def _stored(resource: JsonObject, version: int, stamp: int) -> JsonObject:
-    meta: JsonObject = {"versionId": str(version), "lastUpdated": instant(stamp)}
-    kept = {name: value for name, value in resource.get("meta", {}).items() if name not in meta}
-    rest = {name: value for name, value in resource.items() if name not in {"resourceType", "id", "meta"}}
-    return {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta | kept, **rest}
-
-
 def _without_labels(resource: JsonObject) -> JsonObject:
     """The resource with those codings of `meta.security` alone that are no labels known here."""
     meta: JsonObject = resource.get("meta", {})
@@ -185,7 +179,7 @@ def is_unchanged(resource: JsonObject, stored: bytes) -> bool:
     meta: Json = resource.get("meta", {})
     if not is_object(meta) or not is_array(meta.get("security", [])):
         return False
-    said = _stored(resource, 1, 0)
+    said = stated(resource, resource["id"], 1, 0)
     if _around_stamps(dump(said)) == _around_stamps(stored):
         return True
     there = loads(stored)

@@ -15,7 +15,7 @@ from recovery_api.store.reader import Reader
 from recovery_api.store.search import SearchQuery
 from recovery_api.store.writer import Writer
 
-MOST_FOUND = 1_000
+AT_ONCE = 1_000
 
 
 async def make(server: Server, writer: Writer, resource: JsonObject) -> JsonObject:
@@ -52,15 +52,16 @@ async def change(
     return said
 
 
-async def found(server: Server, reader: Reader, type: str, *pairs: tuple[str, str], most: int = MOST_FOUND) -> list[JsonObject]:
-    """The resources of a type for which the search parameters hold, whoever may see them."""
+async def found(server: Server, reader: Reader, type: str, *pairs: tuple[str, str], most: int | None = None) -> list[JsonObject]:
+    """The resources of a type for which the search parameters hold, whoever may see them; all of them, or so many at most."""
     return await seen(server, reader.seeing(server.grants.system), type, *pairs, most=most)
 
 
-async def seen(server: Server, reader: Reader, type: str, *pairs: tuple[str, str], most: int = MOST_FOUND) -> list[JsonObject]:
+async def seen(server: Server, reader: Reader, type: str, *pairs: tuple[str, str], most: int | None = None) -> list[JsonObject]:
     """The same as far as the reader sees them: what follows from it tells nothing that they could not read."""
-    page = await reader.search(SearchQuery((type,), condition(type, pairs, server.search), count=most))
-    return [load(record.body) for record in page.records if record.body]
+    query = SearchQuery((type,), condition(type, pairs, server.search), count=most or AT_ONCE)
+    pages = [await reader.search(query)] if most else [page async for page in reader.pages(query)]
+    return [load(record.body) for page in pages for record in page.records if record.body]
 
 
 def stated(resource: JsonObject, id: str, version: int, stamp: int) -> JsonObject:
