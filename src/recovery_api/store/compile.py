@@ -135,8 +135,9 @@ class Compiler:
     def found(self, expression: Expression, scope: Scope, *, versions: bool = False) -> Clause:
         """What the caller asks for, among what they may see."""
         client = self.client(expression)
-        clients = self._clients(expression, scope) if client is None else None
-        visible = self.visible(scope._replace(client=client), versions=versions)
+        chained = self._chained_clients(expression, scope) if client is None else None
+        clients = self._clients(scope) if client is None and chained is None else chained
+        visible = self.visible(scope._replace(client=client, single=scope.single or chained is not None), versions=versions)
         return and_(self._all(expression, scope._replace(client=client, clients=clients)), visible)
 
     def client(self, expression: Expression) -> ColumnElement[str] | None:
@@ -149,13 +150,19 @@ class Compiler:
     def few_clients(self, expression: Expression, types: tuple[str, ...]) -> bool:
         """Matches belong to some clients, of whom there are few beside all."""
         scope = Scope(resource, types)
-        return self.client(expression) is None and self._clients(expression, scope) is not None
+        if self.client(expression) is not None:
+            return False
+        return self._chained_clients(expression, scope) is not None or self._clients(scope) is not None
 
-    def _clients(self, expression: Expression, scope: Scope) -> SelectBase | None:
-        """The clients of a chain over the client column, else those of the rule: so few that index rows are sought by client."""
+    def _chained_clients(self, expression: Expression, scope: Scope) -> SelectBase | None:
+        """The clients of a chain over the client column: matches are gathered by them, and what else is asked is asked of each."""
         for part in _parts(expression):
             if isinstance(part, Chain) and self.by_client(part.param) and not (scope.caller and self._visibility.hides(part.param)):
                 return self._clients_where(part.targets, scope)
+        return None
+
+    def _clients(self, scope: Scope) -> SelectBase | None:
+        """The clients of the rule, where it has some: so few that index rows are sought by client."""
         rules = {self._visibility.rule(type_) for type_ in scope.types}
         found = [related(one) for one in openings(rules.pop())] if len(rules) == 1 else []
         return union_all(*found) if len(found) > 1 else next(iter(found), None)
@@ -229,8 +236,18 @@ class Compiler:
         probing = scope.single or not alternatives[0].tests
         found = [self._numbered(row, param), tests, kept(self, row, alternatives, caller=scope.caller)]
         if not probing:
-            found += [*_owned(row, scope), *_filled(row, alternatives)]
+            found += [*self._owned(row, scope), *_filled(row, alternatives)]
         return self._semi(scope.table.c.id, select(row.c.id).where(*found), probing)
+
+    def _owned(self, row: FromClause, scope: Scope) -> list[Clause]:
+        """The index row belongs to one of the clients that the resource can belong to. PostgreSQL seeks them where they are an array."""
+        if scope.client is not None:
+            return [row.c.client == scope.client]
+        if scope.clients is None:
+            return []
+        if self.dialect == "postgresql":
+            return [row.c.client == func.any(func.array(scope.clients.scalar_subquery()))]
+        return [row.c.client.in_(scope.clients)]
 
     def _numbered(self, row: FromClause, param: str) -> Clause:
         return one_of(row.c.param, self.numbers(param))
@@ -253,7 +270,8 @@ class Compiler:
         if not probing:
             return element.in_(found)
         [column] = found.selected_columns
-        return existing(found.with_only_columns(literal_column("1", Integer)).where(column == element))
+        one = found.with_only_columns(literal_column("1", Integer)).where(column == element)
+        return existing(one.offset(literal_column("0", Integer)) if self.dialect == "postgresql" else one)
 
     def _chain(self, param: str, targets: Sequence[tuple[str, Expression]], scope: Scope) -> Clause:
         if scope.caller and self._visibility.hides(param):
@@ -267,7 +285,7 @@ class Compiler:
         )
         found = select(row.c.id).where(self._numbered(row, param), reached)
         if not scope.single:
-            found = found.where(*_owned(row, scope))
+            found = found.where(*self._owned(row, scope))
         return self._semi(scope.table.c.id, found, scope.single)
 
     def _clients_where(self, targets: Sequence[tuple[str, Expression]], scope: Scope) -> Select[str]:
@@ -330,13 +348,6 @@ def _breadth(row: Row) -> int:
     """How many index rows may pass, roughly: an equal value finds the fewest."""
     comparisons = {comparison for column, comparison, _ in row.tests if column != "system"}
     return 0 if "=" in comparisons else 1 if "prefix" in comparisons else 2 if row.tests else 3
-
-
-def _owned(row: FromClause, scope: Scope) -> list[Clause]:
-    """The index row belongs to one of the clients that the resource can belong to."""
-    if scope.client is not None:
-        return [row.c.client == scope.client]
-    return [] if scope.clients is None else [row.c.client.in_(scope.clients)]
 
 
 def _filled(row: FromClause, alternatives: Sequence[Row]) -> list[Clause]:
