@@ -28,8 +28,9 @@ demo: .venv/.runtime ## the demo world on 127.0.0.1:8000 (PORT=), with sign-ins;
 serve: .venv/.runtime ## the server, as the environment's RECOVERY_ settings say (PORT=, ARGS=)
 	@$(BIN)/recovery-api serve $(PORT_OPTION) $(ARGS)
 
-test: .venv/.dev ## the whole suite, on SQLite and on a PostgreSQL that it starts itself (WORKERS=, ARGS=)
+test: .venv/.spark ## the whole suite, on SQLite and on a PostgreSQL that it starts itself (WORKERS=, ARGS=)
 	@scripts/chromium.sh
+	@scripts/java.sh
 	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 test-system-postgresql: .venv/.dev ## the tests that use PostgreSQL, on the machine's own
@@ -82,4 +83,9 @@ lock: .venv/.dev ## requirements/ from pyproject.toml (ARGS="--upgrade" takes ne
 .venv/.dev: requirements/dev.txt .venv/.runtime
 	@echo "Installing the locked tools for development into .venv"
 	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+.venv/.spark: requirements/spark.txt .venv/.dev
+	@echo "Installing Spark, for its tests, into .venv"
+	@$(PIP) install --require-hashes --requirement requirements/spark.txt
 	@touch $@

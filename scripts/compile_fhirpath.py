@@ -1,12 +1,13 @@
-"""Parse the FHIRPath of all invariants and rules of escalation once, into `definitions/compiled/fhirpath.json`, so that no server does.
+"""Parse the FHIRPath of all invariants, rules and views once, into `definitions/compiled/fhirpath.json`, so that no server does.
 
     python scripts/compile_fhirpath.py
 
-Source: the compiled facts (`types.json`, `us-core.json`), our own StructureDefinitions and PlanDefinitions; run it after
+Source: the compiled facts (`types.json`, `us-core.json`), our own StructureDefinitions, PlanDefinitions and ViewDefinitions; run it after
 `compile_definitions.py`.
 """
 from pathlib import Path
 
+from recovery_api.analytics.views import shipped as views
 from recovery_api.fhir.conformance import known, structure
 from recovery_api.fhir.definitions import definitions
 from recovery_api.fhir.fhirpath.parse import dump_trees
@@ -17,14 +18,15 @@ TARGET = Path(__file__).parents[1] / "src/recovery_api/definitions/compiled/fhir
 
 
 def expressions() -> list[str]:
-    """The expressions of every error-severity invariant of R4's types and of the profiles that are carried, and of shipped plans."""
+    """The expressions of every error-severity invariant of R4's types and of the profiles that are carried, of shipped plans and views."""
     facts = definitions()
     ours = [rule for name in facts.type_names for rule in facts.type(name).invariants]
     profiles = [profile for url in known() if (profile := structure(url))]
     elements = [element for profile in profiles for element in profile["differential"]["element"]]
     theirs = [rule["expression"] for element in elements for rule in element.get("constraint", ()) if "expression" in rule]
     plans = [one["expression"]["expression"] for plan in shipped("PlanDefinition") for one in objects_at(plan, "action.condition")]
-    return [*(rule.expression for rule in ours if rule.severity == "error" and rule.expression), *theirs, *plans]
+    asked = [path for view in views().values() for path in view.paths()]
+    return [*(rule.expression for rule in ours if rule.severity == "error" and rule.expression), *theirs, *plans, *asked]
 
 
 if __name__ == "__main__":

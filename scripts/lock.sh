@@ -4,6 +4,7 @@
 #   build.txt    what builds the package
 #   runtime.txt  what the server needs
 #   dev.txt      both of them, and what tests, lint and benchmarks need
+#   spark.txt    Spark, for the tests that run on it
 #
 # What is locked stays, unless it is asked for: scripts/lock.sh --upgrade, or scripts/lock.sh --upgrade-package NAME.
 set -euo pipefail
@@ -19,6 +20,8 @@ resolve() {
 resolve runtime pyproject.toml "$@"
 resolve build --group build "$@"
 resolve dev pyproject.toml --group dev --constraint requirements/runtime.txt --constraint requirements/build.txt "$@"
+
+resolve spark --group spark "$@"
 
 if grep -nE -e '^-|https?://' requirements/*.txt; then
     echo "lock: a requirement names a host or an option; requirements hold pinned versions and hashes only" >&2

@@ -9,6 +9,7 @@ from recovery_api.commands.audit import audit
 from recovery_api.commands.client import client
 from recovery_api.commands.demo import demo
 from recovery_api.commands.doctor import doctor
+from recovery_api.commands.export import export
 from recovery_api.commands.launch import launch
 from recovery_api.commands.load import load
 from recovery_api.commands.migrate import migrate
@@ -32,7 +33,7 @@ app = Typer(
     rich_markup_mode="markdown",
 )
 
-for command in (demo, serve, worker, migrate, load, token, launch, rekey, reindex, openapi, doctor):
+for command in (demo, serve, worker, migrate, load, export, token, launch, rekey, reindex, openapi, doctor):
     app.command()(command)
 for group in (user, client, audit):
     app.add_typer(group)

@@ -61,7 +61,7 @@ def test_no_file_names_a_registry() -> None:
     assert [name for name, text in texts() if name not in {_this(), "scripts/lock.sh"} and REGISTRY.search(text)] == []
 
 
-@pytest.mark.parametrize("name", ["runtime", "build", "dev"])
+@pytest.mark.parametrize("name", ["runtime", "build", "dev", "spark"])
 def test_requirements_are_pinned_with_hashes_and_nothing_else(name: str) -> None:
     pin = re.compile(r"[\w.-]+(?:\[[\w,-]+\])?==\S+(?: ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?")
     lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
@@ -70,14 +70,17 @@ def test_requirements_are_pinned_with_hashes_and_nothing_else(name: str) -> None
 
 def test_every_dependency_is_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    spark = project["dependency-groups"].pop("spark")
     groups = [entry for group in project["dependency-groups"].values() for entry in group if isinstance(entry, str)]
-    for name, wanted in (("runtime", project["project"]["dependencies"]), ("dev", groups)):
+    for name, wanted in (("runtime", project["project"]["dependencies"]), ("dev", groups), ("spark", spark)):
         locked = re.findall(r"^(\S+?)==", (ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE)
         assert {_plain(requirement) for requirement in wanted} - {_plain(pin) for pin in locked} == set()
 
 
 def test_what_the_package_imports_is_what_it_asks_for() -> None:
-    asked = {_plain(requirement) for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(each for extra in project["optional-dependencies"].values() for each in extra)]
+    asked = {_plain(requirement) for requirement in wanted}
     givers = importlib.metadata.packages_distributions()
     imported = {module.partition(".")[0] for _, text in texts("src/*.py", "migrations/*.py") for module in _imports(text)}
     for module in sorted(imported - sys.stdlib_module_names - {"recovery_api"}):

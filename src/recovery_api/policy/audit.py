@@ -24,7 +24,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event. What is not known, or does not apply, has its default."""
 
     kind: str = "rest"
-    """rest, disclosure, sign-in, sign-out, token, consent or emergency."""
+    """rest, disclosure, export, sign-in, sign-out, token, consent or emergency."""
     action: str = ""
     """How (https://hl7.org/fhir/R4/restful-interaction), or what of its kind."""
     status: int = 200
@@ -153,6 +153,11 @@ def emergency(actor: Actor, asked: Asked, *, patient: str, data: Sequence[str] =
     """Emergency access to a patient started or ended; `data` may name what was recorded about it (a Task, say)."""
     action = "start" if started else "stop"
     return _facts(actor, asked, kind="emergency", action=action, patients=(patient,), data=tuple(data))
+
+
+def exported(operator: str, types: Iterable[str], what: str) -> list[Facts]:
+    """An operator of this machine took what is stored of the types out of the store; `what` says how."""
+    return [Facts(kind="export", action="export", holder=operator, type=type, operation=what) for type in types]
 
 
 def _facts(

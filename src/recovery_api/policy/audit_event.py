@@ -44,6 +44,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "rest": Kind((f"{TERMINOLOGY}/audit-event-type", "rest")),
         "disclosure": Kind((DCM, "110106"), ((f"{TERMINOLOGY}/iso-21089-lifecycle", "disclose"),), "R"),
+        "export": Kind((DCM, "110106"), action="R"),
         "sign-in": Kind((DCM, "110114"), ((DCM, "110122"),)),
         "sign-out": Kind((DCM, "110114"), ((DCM, "110123"),)),
         "token": Kind((DCM, "110114")),
@@ -96,7 +97,7 @@ def _subtypes(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _agents(facts: Facts, base: str) -> Iterator[JsonObject]:
     """The server, the program that asked, who used it, and for whom; the first three give the direction in which data went."""
-    gives = facts.action in READING or facts.kind == "disclosure"
+    gives = facts.action in READING or facts.kind in {"disclosure", "export"}
     there: JsonObject = {"who": _server(base), "requestor": False, "network": {"address": base, "type": "5"}}
     yield {"type": _concept(SOURCE if gives else DESTINATION), **there}
     is_system = facts.holder.startswith("client:")
@@ -134,7 +135,7 @@ def _entities(facts: Facts) -> Iterator[JsonObject]:
     if facts.query:
         yield {"query": facts.query, "type": _coding(THING), "role": _coding(QUERY)}
     if facts.operation:
-        yield {"name": f"${facts.operation}", "type": _coding(THING), "role": _coding(JOB)}
+        yield {"name": facts.operation if facts.kind == "export" else f"${facts.operation}", "type": _coding(THING), "role": _coding(JOB)}
     if facts.request:
         what = {"identifier": {"value": facts.request}}
         yield {"what": what, "type": _coding((f"{BALP}/CodeSystem/BasicAuditEntityType", "XrequestId"))}

@@ -5,7 +5,7 @@ from recovery_api.fhir.fhirpath import operators
 from recovery_api.fhir.fhirpath.code import BOOLEAN, NOTHING, Code, Types, item_at, itself, narrow, negative_of, operation, path
 from recovery_api.fhir.fhirpath.collections import BINARY, TESTS, UNARY
 from recovery_api.fhir.fhirpath.errors import FhirPathError
-from recovery_api.fhir.fhirpath.fhir_functions import SCOPED, as_reference, reference_type
+from recovery_api.fhir.fhirpath.fhir_functions import SCOPED, as_reference, reference_keys, reference_type
 from recovery_api.fhir.fhirpath.lambdas import LAMBDAS
 from recovery_api.fhir.fhirpath.members import located_members, members, resource_node
 from recovery_api.fhir.fhirpath.model import fields, is_a, is_known, is_primitive, is_resource, specified
@@ -115,6 +115,9 @@ class Compiler:
             return self._lambda(focus, name, arguments, this)
         if name in {"is", "as", "ofType"} and count == 1:
             return self._typed(name, focus, _type_name(arguments[0]))
+        if name == "getReferenceKey" and count == 1:
+            type_, run = _type_name(arguments[0]), focus.run
+            return Code(lambda scope, this: reference_keys(scope, run(scope, this), type_), _types("string"))
         if name == "extension" and count == 1 and self._located:
             criteria: Tree = ["operator", "=", ["member", None, "url"], arguments[0]]
             return self._lambda(self.member(focus, name), "where", [criteria], this)

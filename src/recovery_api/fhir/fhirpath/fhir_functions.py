@@ -13,6 +13,7 @@ from recovery_api.fhir.json import Json, JsonObject
 Scoped: TypeAlias = Callable[..., Nodes]
 
 _LITERAL = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
+_RELATIVE = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -83,6 +84,17 @@ def _html_checks(scope: Scope, nodes: Nodes) -> Nodes:
     return boolean(all(check is None or check(node.value) for node in nodes))
 
 
+def _resource_key(scope: Scope, nodes: Nodes) -> Nodes:
+    return [Node("string", scope.env.key(f"{node.type}/{node.value['id']}")) for node in nodes if "id" in node.value]
+
+
+def reference_keys(scope: Scope, nodes: Nodes, type_: str | None = None) -> Nodes:
+    """`getReferenceKey(type)` (https://sql-on-fhir.org/ig): the keys of what relative references name, of the type where one is given."""
+    literals = [str(as_reference(node).get("reference")) for node in nodes]
+    found = [match[1] for literal in literals if (match := _RELATIVE.fullmatch(literal))]
+    return [Node("string", scope.env.key(each)) for each in found if type_ in {None, each.partition("/")[0]}]
+
+
 def _now(width: slice, type_: str) -> Scoped:
     def now(scope: Scope, nodes: Nodes) -> Nodes:
         del nodes
@@ -97,6 +109,8 @@ def _now(width: slice, type_: str) -> Scoped:
 SCOPED: dict[str, tuple[Scoped, int, str]] = {
     "resolve": (_resolve, 0, ""),
     "extension": (_extension, 1, "Extension"),
+    "getResourceKey": (_resource_key, 0, "string"),
+    "getReferenceKey": (reference_keys, 0, "string"),
     "memberOf": (_member_of, 1, "boolean"),
     "conformsTo": (_conforms_to, 1, "boolean"),
     "htmlChecks": (_html_checks, 0, "boolean"),

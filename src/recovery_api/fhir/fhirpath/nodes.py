@@ -46,6 +46,7 @@ class Env:
     variables: `%name` → a JSON value, or a list of Nodes.
     root: the resource that contains the one evaluated (`%rootResource`), where it is a contained one.
     now: the present instant in ISO 8601, for `now()`, `today()` and `timeOfDay()`; without it they raise FhirPathError.
+    key: what stands for "Type/id" in `getResourceKey()` and `getReferenceKey()` of SQL on FHIR. Usual: itself.
     """
 
     resolve: Callable[[str], JsonObject | None] | None = None
@@ -55,6 +56,7 @@ class Env:
     variables: Mapping[str, Json] = field(default_factory=dict[str, Json])
     root: JsonObject | None = None
     now: str | None = None
+    key: Callable[[str], str] = str
 
 
 class Scope:

@@ -176,6 +176,8 @@ def _round(value: Decimal, digits: int = 0) -> Decimal:
 
 
 def _join(nodes: Nodes, separator: Nodes | None = None) -> Nodes:
+    if not nodes:
+        return EMPTY
     between = single(separator) if separator else None
     return [Node("string", (between.value if between else "").join(str(node.value) for node in nodes if node.value is not None))]
 
