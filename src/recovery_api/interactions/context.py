@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from recovery_api.domain.minors import Ages
 from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.json import JsonObject, parse
@@ -32,8 +34,7 @@ class Prefer(NamedTuple):
 NO_PREFERENCE = Prefer()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FhirRequest:
+class FhirRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One interaction that somebody asks for, whether by HTTP, as a Bundle entry or from the command line."""
 
     interaction: str

@@ -25,7 +25,8 @@ def disclosure(actor: Actor, records: Iterable[Record]) -> Disclosure:
     noticed = False
     for record in records:
         if record.body is not None:
-            consents.update((record.basis or "").split())
+            if record.basis:
+                consents.update(record.basis.split())
             noticed = noticed or is_disclosed(actor, record.labels, record.basis or "")
     return Disclosure(tuple(f"Consent/{id}" for id in sorted(consents)), noticed)
 

@@ -58,10 +58,11 @@ async def search(reading: Reading) -> FhirResult:
     links = [("self", link(reading, query.applied))]
     if page.next is not None:
         links.append(("next", next_link(reading, [list(asked.pairs), asked.lenient, list(page.next)])))
+    shaped, base = bool(query.elements) or query.summary != "false", server.base
     entries = [
         await _entry(reading, query, record, mode)
-        if _is_changed(reading, query, record)
-        else entry(_url(reading, record), record.body or b"", mode)
+        if shaped or not looks_as_stored(server, reading.request.actor, record)
+        else entry(f"{base}/{record.type}/{record.id}", record.body or b"", mode)
         for mode, records in (("match", page.records), ("include", page.included))
         for record in records
     ]
@@ -109,22 +110,13 @@ def _within(reading: Reading, query: Query) -> Expression:
     return both(query.where, members)
 
 
-def _is_changed(reading: Reading, query: Query, record: Record) -> bool:
-    shaped = bool(query.elements) or query.summary != "false"
-    return shaped or not looks_as_stored(reading.server, reading.request.actor, record)
-
-
-def _url(reading: Reading, record: Record) -> str:
-    return f"{reading.server.base}/{record.type}/{record.id}"
-
-
 async def _entry(reading: Reading, query: Query, record: Record, mode: str) -> bytes:
     body = await present(reading.server, reading.request.actor, reading.reader, record)
     if query.elements and mode == "match":
         body = dump(with_elements(load(body), query.elements))
     elif query.summary != "false":
         body = dump(summarized(load(body), query.summary))
-    return entry(_url(reading, record), body, mode)
+    return entry(f"{reading.server.base}/{record.type}/{record.id}", body, mode)
 
 
 def _ignored(query: Query) -> bytes:

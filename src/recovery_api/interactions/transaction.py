@@ -4,8 +4,10 @@ First every entry learns where its resource is or will be, then links between en
 """
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from recovery_api.fhir.errors import BadRequest, FhirError, Issue
 from recovery_api.fhir.json import JsonObject

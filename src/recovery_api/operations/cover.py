@@ -1,6 +1,7 @@
 """Patient/{id}/$cover: a case manager stands in for a colleague, for some days (domain.md 3.5)."""
-from dataclasses import replace
 from typing import cast
+
+from msgspec.structs import replace
 
 from recovery_api.domain import cover as covers
 from recovery_api.domain.codes import ref

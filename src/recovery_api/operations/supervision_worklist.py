@@ -1,7 +1,8 @@
 """PractitionerRole/{id}/$supervision-worklist: what waits for a supervisor, most pressing first (domain.md 7, scenario 25)."""
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from recovery_api.domain.codes import local
 from recovery_api.domain.supervision import BOUNDARY_EVENT, CHECK_IN, ESCALATION, EXPIRING, NOTE_REVIEW, OPEN

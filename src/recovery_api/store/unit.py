@@ -1,7 +1,7 @@
 """The store, and its units of work: a reader, or a writer whose transaction ends with it."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import TypeAlias
 
 from sqlalchemy import make_url
@@ -54,12 +54,12 @@ class Store:
         """Let go of every connection."""
         await self._engine.close()
 
-    @asynccontextmanager
-    async def reader(self, visibility: Visibility, *, snapshot: bool = False) -> AsyncGenerator[Reader]:
+    def reader(self, visibility: Visibility, *, snapshot: bool = False) -> AbstractAsyncContextManager[Reader]:
         """Read what the visibility shows. Each statement sees the newest state; with `snapshot`, all see the same."""
-        if not snapshot:
-            yield Reader(self._engine.reading(), self.statements, visibility)
-            return
+        return self._snapshot(visibility) if snapshot else nullcontext(Reader(self._engine.reading(), self.statements, visibility))
+
+    @asynccontextmanager
+    async def _snapshot(self, visibility: Visibility) -> AsyncGenerator[Reader]:
         async with self._engine.snapshot() as connection:
             yield Reader(connection, self.statements, visibility)
 

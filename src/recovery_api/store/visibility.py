@@ -1,8 +1,9 @@
 """Which resources exist for a caller: one expression per type, ANDed into every query by the store."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+import msgspec
 
 from recovery_api.fhir.search.expression import EVERYTHING, NOTHING, Expression, Value
 
@@ -10,8 +11,7 @@ _NONE: Mapping[str, frozenset[str]] = MappingProxyType({})
 _NO_BINDS: Mapping[str, Value] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Visibility:
+class Visibility(msgspec.Struct, frozen=True):
     """What a caller may see.
 
     `key` stands for `rules`, `unseen` and `history` together: equal keys, equal rules. A type without a rule does not exist
@@ -22,9 +22,9 @@ class Visibility:
 
     key: Hashable
     rules: Mapping[str, Expression]
-    unseen: Mapping[str, frozenset[str]] = field(default_factory=lambda: _NONE)
-    history: Mapping[str, Expression] = field(default_factory=lambda: MappingProxyType({}))
-    binds: Mapping[str, Value] = field(default_factory=lambda: _NO_BINDS)
+    unseen: Mapping[str, frozenset[str]] = _NONE
+    history: Mapping[str, Expression] = MappingProxyType({})
+    binds: Mapping[str, Value] = _NO_BINDS
     complete: bool = False
     """Everything exists: for the system itself, never for a caller."""
     open: frozenset[str] = frozenset()
