@@ -39,6 +39,7 @@ from recovery_api.interactions.context import Server
 from recovery_api.interactions.escalating import Escalating
 from recovery_api.interactions.target import pairs
 from recovery_api.policy import audit_identity, matrix
+from recovery_api.policy.audiences import audiences
 from recovery_api.policy.facets import facets
 from recovery_api.policy.grant import Grants
 from recovery_api.policy.notice import Notice, wording
@@ -215,7 +216,8 @@ def application(running: Running, log: AccessLog | None = None) -> App:
     rest = FastAPI(title="Recovery API", openapi_url=None, docs_url=None, redoc_url=None)
     rest.include_router(health(running.checks, running.metrics))
     server, authorization = running.server, running.authorization
-    rest.include_router(documentation(lambda: dump(described(server.base, server.search.table))))
+    known = audiences(server.matrix, server.interactions)
+    rest.include_router(documentation(lambda name: dump(described(server.base, server.search.table, known.get(name))), known))
     patients = Patients(server, running.caller)
     for router in (discovery(authorization.issuer), oauth(authorization), sign_in(authorization, patients)):
         rest.include_router(router)

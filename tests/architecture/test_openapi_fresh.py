@@ -27,6 +27,16 @@ def test_the_command_writes_the_same_into_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "said.json").read_bytes() == COMMITTED.read_bytes()
 
 
+def test_the_command_writes_the_document_of_an_audience_and_refuses_an_unknown_one() -> None:
+    said = recovery_api("openapi", "--audience", "referrer")
+    assert "/ServiceRequest/{id}" in json.loads(said)["paths"]
+    assert len(said) < COMMITTED.stat().st_size / 2
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        recovery_api("openapi", "--audience", "clinic")
+    assert refused.value.returncode == 2
+    assert b"There is no audience clinic" in refused.value.stderr
+
+
 def test_the_committed_document_is_of_a_size_that_tools_take() -> None:
     assert COMMITTED.stat().st_size < MOST_BYTES
 

@@ -64,7 +64,7 @@ async def test_its_style_sheet_fetches_nothing(http: httpx.AsyncClient) -> None:
 
 async def test_its_script_opens_the_document_and_asks_no_validator(http: httpx.AsyncClient) -> None:
     script = (await http.get("/docs/page.js")).text
-    assert 'fetch("openapi.json")' in script
+    assert "fetch(`openapi.json${location.search}`)" in script
     assert "validatorUrl: null" in script
     assert (await http.get("/openapi.json")).json()["openapi"].startswith("3.1.")
 
@@ -72,3 +72,30 @@ async def test_its_script_opens_the_document_and_asks_no_validator(http: httpx.A
 @pytest.mark.parametrize("name", ["LICENSE", "README.md", "__init__.py", "..%2Fhealth.py", "no-such"])
 async def test_nothing_else_is_served_beside_the_page(http: httpx.AsyncClient, name: str) -> None:
     assert (await http.get(f"/docs/{name}")).status_code == 404
+
+
+async def test_the_page_offers_the_document_of_each_audience(http: httpx.AsyncClient, shared: Api) -> None:
+    page = (await http.get("/docs")).text
+    offered = set(re.findall(r'href="(docs\?audience=\w+)"', page))
+    assert offered == {f"docs?audience={name}" for name in shared.running.server.matrix.audiences}
+    for address in offered:
+        assert (await http.get(f"/{address}")).text == page
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("audience=clinic", "There is no audience clinic; there are: frontend, ehr, referrer. Without one, the document is whole."),
+        ("audience=", "There is no audience (empty); there are: frontend, ehr, referrer. Without one, the document is whole."),
+        ("audience=ehr&audience=referrer", "audience is given once; it is one of: frontend, ehr, referrer."),
+        ("public=ehr", "There is no parameter public here; there is: audience."),
+    ],
+)
+async def test_an_audience_that_is_not_known_is_refused_in_words(http: httpx.AsyncClient, query: str, said: str) -> None:
+    for path in ("/openapi.json", "/docs"):
+        answer = await http.get(f"{path}?{query}")
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/fhir+json")
+        assert answer.json() == {
+            "resourceType": "OperationOutcome",
+            "issue": [{"severity": "error", "code": answer.json()["issue"][0]["code"], "diagnostics": said}],
+        }

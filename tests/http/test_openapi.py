@@ -1,6 +1,7 @@
 """What /openapi.json says is so: every path and method in it answers as it says, and there is no other."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from typing import Any
@@ -232,6 +233,44 @@ def test_operation_ids_are_unique_and_references_lead_somewhere() -> None:
     kept = ("schemas", "parameters", "responses", "headers", "examples")
     there = {f"#/components/{kind}/{name}" for kind in kept for name in document()["components"][kind]}
     assert there - used == set()
+
+
+FORMS = {"read": "r", "head": "r", "vread": "r", "historyOf": "r", "historyOfAll": "s", "search": "s"}
+FORMS |= {"create": "c", "update": "u", "patch": "u", "delete": "d"}
+FORM_OF = re.compile(f"({'|'.join(FORMS)})({'|'.join(SERVED)})(ByCriteria|ByForm|Compartment|CompartmentByForm)?")
+
+
+@pytest.mark.parametrize("audience", ["frontend", "ehr", "referrer"])
+async def test_an_audience_sees_what_its_roles_may_ever_use_and_nothing_else(described_api: Api, audience: str) -> None:
+    origin = str(described_api.http.base_url).removesuffix("/fhir/")
+    async with httpx.AsyncClient(base_url=origin) as http:
+        answer = await http.get("/openapi.json", params={"audience": audience})
+        said = answer.json()
+        again = await http.get("/openapi.json", params={"audience": audience}, headers={"if-none-match": answer.headers["etag"]})
+    assert (answer.status_code, again.status_code) == (200, 304)
+    matrix = described_api.running.server.matrix
+    roles = matrix.audiences[audience]
+    whole = {item[method]["operationId"]: path for path, item in document()["paths"].items() for method in METHODS if method in item}
+    seen = {item[method]["operationId"]: path for path, item in said["paths"].items() for method in METHODS if method in item}
+    assert seen.items() <= whole.items()
+    for name, path in whole.items():
+        if "$" in path:
+            above, _, code = path.rpartition("$")
+            may = any((role, code, above.strip("/").partition("/")[0]) in matrix.operations for role in roles)
+        elif plain := FORM_OF.fullmatch(name):
+            needs = "r" if "Compartment" in name else FORMS[plain[1]]
+            may = any((row := matrix.of(role, plain[2])) and needs in row.may for role in roles)
+        else:
+            may = True
+        assert (name in seen) == may, name
+    types = {type for type in SERVED for role in roles if matrix.of(role, type)}
+    assert {tag["name"] for tag in said["tags"]} - {"System"} == types
+    assert {type for type in SERVED if type in said["components"]["schemas"]} - types <= {"AuditEvent"}  # whose record was looked at
+    for name, one in said["components"]["examples"].items():
+        schema = {"$ref": "#/components/schemas/" + ("JsonPatch" if name == "JsonPatch" else one["value"]["resourceType"])}
+        rooted = json.loads(json.dumps(schema).replace('"#/', '"urn:audience#/'))
+        known = Registry[Any]().with_resource("urn:audience", DRAFT202012.create_resource(said))
+        assert [error.message for error in Draft202012Validator(rooted, registry=known).iter_errors(one["value"])] == [], name
 
 
 async def test_the_document_is_served_with_the_public_address_and_an_etag(

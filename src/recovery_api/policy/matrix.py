@@ -65,6 +65,8 @@ class Matrix:
     operations: Mapping[tuple[str, str, str], str]
     """By role, operation code and type ('' for the system): the letters that the token's scopes must open on the type."""
     labels: LabelRules
+    audiences: Mapping[str, tuple[str, ...]]
+    """By the name of an audience of the API's documents, the roles of its programs."""
 
     def of(self, role: str, type: str) -> Access | None:
         """The row of a role for a type; None: the role has nothing to do with the type."""
@@ -126,6 +128,7 @@ def load(served: Iterable[str], write_rules: Iterable[str]) -> Matrix:
         happened={type: tuple(paths) for type, paths in said["happened"].items()},
         operations=_operations(said, access),
         labels=label_rules.load(),
+        audiences=_audiences(said),
     )
 
 
@@ -149,6 +152,13 @@ def _check(row: Access, served: frozenset[str], write_rules: frozenset[str]) -> 
         raise PolicyError(f"{where} names unknown rules for writes: {', '.join(sorted(unknown))}")
     if set(row.may) - set(LETTERS):
         raise PolicyError(f"{where} has letters other than {LETTERS}")
+
+
+def _audiences(said: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    found = {name: tuple(roles) for name, roles in said["audiences"].items()}
+    if wrong := {role for roles in found.values() for role in roles} - set(ROLES):
+        raise PolicyError(f"an audience names an unknown role: {', '.join(sorted(wrong))}")
+    return found
 
 
 def _operations(said: Mapping[str, Any], access: Mapping[tuple[str, str], Access]) -> Mapping[tuple[str, str, str], str]:

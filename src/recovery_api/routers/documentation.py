@@ -1,6 +1,6 @@
 """`/openapi.json` and `/docs`, the page that shows it; nothing comes from another host."""
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -8,7 +8,13 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
+from recovery_api.fhir.errors import BadRequest, FhirError
+from recovery_api.fhir.json import dump
+from recovery_api.fhir.openapi.responses import FHIR_JSON
+from recovery_api.fhir.outcome import outcome
+
 JSON = "application/json"
+FOR_ALL: Mapping[str, str] = {"access-control-allow-origin": "*"}
 ASSETS: Mapping[str, str] = {
     "favicon-32x32.png": "image/png",
     "page.js": "text/javascript; charset=utf-8",
@@ -41,13 +47,15 @@ class Static(NamedTuple):
     media_type: str
 
 
-def documentation(document: Callable[[], bytes]) -> APIRouter:
-    """The routes `/openapi.json`, `/docs` and `/docs/{asset}`. `document` gives the OpenAPI document; it is asked once, when needed."""
+def documentation(document: Callable[[str], bytes], audiences: Collection[str]) -> APIRouter:
+    """The routes `/openapi.json`, `/docs` and `/docs/{asset}`. `document` gives the OpenAPI document of an audience ('' for
+    all of it); it is asked once for each, when needed.
+    """
     router = APIRouter(include_in_schema=False)
 
     @cache
-    def described() -> Static:
-        return _static(document(), JSON)
+    def described(audience: str) -> Static:
+        return _static(document(audience), JSON)
 
     @cache
     def asset(name: str, media_type: str) -> Static:
@@ -56,10 +64,18 @@ def documentation(document: Callable[[], bytes]) -> APIRouter:
     # Not async: they run in a thread, so that what is made once holds up no other request.
     @router.api_route("/openapi.json", methods=["GET", "HEAD"])
     def openapi(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return _answer(request, described(), {"access-control-allow-origin": "*"})
+        try:
+            audience = _audience(request, audiences)
+        except BadRequest as refusal:
+            return _refused(refusal)
+        return _answer(request, described(audience), FOR_ALL)
 
     @router.api_route("/docs", methods=["GET", "HEAD"])
     def page(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        try:
+            _audience(request, audiences)
+        except BadRequest as refusal:
+            return _refused(refusal)
         headers = {"content-security-policy": POLICY, "referrer-policy": "no-referrer", "x-frame-options": "DENY"}
         return _answer(request, asset("index.html", "text/html; charset=utf-8"), headers)
 
@@ -68,6 +84,24 @@ def documentation(document: Callable[[], bytes]) -> APIRouter:
         return _answer(request, asset(name, ASSETS[name]), {}) if name in ASSETS else Response(status_code=404)
 
     return router
+
+
+def _audience(request: Request, audiences: Collection[str]) -> str:
+    """The audience that a query names, or ''. Raises BadRequest, also for any other parameter."""
+    given = request.query_params.multi_items()
+    for name, _ in given:
+        if name != "audience":
+            raise BadRequest(f"There is no parameter {name[:100]} here; there is: audience.")
+    known = ", ".join(audiences)
+    if len(given) > 1:
+        raise BadRequest(f"audience is given once; it is one of: {known}.")
+    if given and given[0][1] not in audiences:
+        raise BadRequest(f"There is no audience {given[0][1][:100] or '(empty)'}; there are: {known}. Without one, the document is whole.")
+    return given[0][1] if given else ""
+
+
+def _refused(refusal: FhirError) -> Response:
+    return Response(dump(outcome(refusal.issues)), status_code=refusal.status, headers=dict(FOR_ALL), media_type=FHIR_JSON)
 
 
 def _static(content: bytes, media_type: str) -> Static:

@@ -46,12 +46,13 @@ def patch_schemas() -> dict[str, JsonObject]:
     return {"JsonPatchOperation": operation, "JsonPatch": many}
 
 
-def examples() -> dict[str, JsonObject]:
-    """Component examples: one small resource of each type, and the bodies that are not stored."""
+def examples(audience: str) -> dict[str, JsonObject]:
+    """Component examples: one small resource of each type, and the bodies that are not stored. "Bundle.referrer" is that of an audience."""
     carried: dict[str, JsonObject] = msgspec.json.decode((files("recovery_api.definitions") / "examples.json").read_bytes())
     operation = shipped("OperationDefinition")[-1]
     more = {"JsonPatch": _PATCH_EXAMPLE, "FhirPathPatch": _FHIRPATH_EXAMPLE, "OperationDefinition": operation}
-    return {name: {"value": value} for name, value in {**carried, **more}.items()}
+    own = {name.removesuffix(f".{audience}"): value for name, value in carried.items() if name.endswith(f".{audience}")}
+    return {name: {"value": value} for name, value in {**carried, **more, **own}.items()}
 
 
 def resource_body(type: str) -> JsonObject:

@@ -1,11 +1,13 @@
 """The whole document, and its bytes as they are committed and served."""
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from recovery_api.fhir import capability
 from recovery_api.fhir.definitions import definitions
+from recovery_api.fhir.descriptions import element_words
 from recovery_api.fhir.json import Json, JsonObject
+from recovery_api.fhir.openapi.audience import Audience, narrowed, narrowed_operations
 from recovery_api.fhir.openapi.bodies import examples, patch_schemas
 from recovery_api.fhir.openapi.operations import operation_parameters, operation_responses, operation_schemas
 from recovery_api.fhir.openapi.parameters import form, parameters, value_schemas
@@ -19,18 +21,24 @@ LINE = 160
 """The length that a line of the written document may have before it is broken up."""
 
 
-def described(base: str, table: ParameterTable) -> JsonObject:
-    """The OpenAPI 3.1 document of a server at `base`, its FHIR base URL."""
-    operations = capability.operations()
-    return document(capability.capability(capability.definition(), table, base, operations), operations, table)
+def described(base: str, table: ParameterTable, audience: Audience | None = None) -> JsonObject:
+    """The OpenAPI 3.1 document of a server at `base`, its FHIR base URL: whole, or what an audience may ever use of it."""
+    statement, operations = capability.definition(), capability.operations()
+    if audience:
+        statement, operations = narrowed(statement, audience), narrowed_operations(operations, audience)
+        table = table.only(audience.types)
+    told = capability.capability(statement, table, base, operations)
+    return document(told, operations, table, audience.name if audience else "")
 
 
-def document(statement: JsonObject, operations: Sequence[JsonObject], table: ParameterTable) -> JsonObject:
+def document(statement: JsonObject, operations: Sequence[JsonObject], table: ParameterTable, audience: str = "") -> JsonObject:
     """The OpenAPI 3.1 document of the server that the CapabilityStatement, as it is served, describes.
 
-    `operations` are the OperationDefinitions that it names. Paths are below the FHIR base, which is the one server.
+    `operations` are the OperationDefinitions that it names, `audience` is for whom the examples are. Paths are below the FHIR base,
+    which is the one server.
     """
-    types = table.types
+    types, shown = table.types, examples(audience)
+    exchanged = {*types, *_inside(shown.get(f"{one['code']}.answer", {}).get("value", {}) for one in operations)}
     rest = statement["rest"][0]
     bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": rest["security"]["description"]}
     of_types = {name: response for type in types for name, response in of_type(type).items()}
@@ -42,6 +50,7 @@ def document(statement: JsonObject, operations: Sequence[JsonObject], table: Par
             "version": statement["software"]["version"],
             "summary": statement["description"],
             "description": f"{rest['documentation']}\n\nEvery refusal is an OperationOutcome.",
+            "contact": {"name": statement["publisher"], "url": statement["url"]},
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": statement["implementation"]["url"], "description": "The FHIR base"}],
@@ -51,7 +60,7 @@ def document(statement: JsonObject, operations: Sequence[JsonObject], table: Par
         "paths": paths(statement, operations, table),
         "components": {
             "securitySchemes": {"bearer": bearer},
-            "schemas": schemas(types, definitions())
+            "schemas": schemas(exchanged, definitions())
             | value_schemas()
             | patch_schemas()
             | operation_schemas(operations)
@@ -60,11 +69,17 @@ def document(statement: JsonObject, operations: Sequence[JsonObject], table: Par
             "parameters": parameters(table) | operation_parameters(operations),
             "headers": headers(),
             "responses": responses() | of_types | operation_responses(operations),
-            "examples": examples(),
+            "examples": shown,
         },
     }
     _prune(said)
     return said
+
+
+def _inside(answers: Iterable[JsonObject]) -> Iterator[str]:
+    """The types of the resources in Bundles that operations answer: a caller need not have the type otherwise."""
+    for answer in answers:
+        yield from (entry["resource"]["resourceType"] for entry in answer.get("entry", ()) if "resource" in entry)
 
 
 def _prune(document: JsonObject) -> None:
@@ -110,4 +125,4 @@ def _laid_out(value: Json, depth: int) -> str:
 
 def _tag(type: str) -> JsonObject:
     facts = definitions().type(type)
-    return {"name": facts.name, "externalDocs": {"url": f"{SPECIFICATION}/{type.lower()}.html"}}
+    return {"name": facts.name, "description": element_words(type) or type, "externalDocs": {"url": f"{SPECIFICATION}/{type.lower()}.html"}}

@@ -114,3 +114,28 @@ ON_SYSTEM: Mapping[str, tuple[Form, ...]] = {
     "capabilities": (Form("capabilities", "get", "/metadata", "What this server serves, and how", {200: "Capabilities"}, (400, 406)),),
 }
 """By interaction code of the whole system; batch and transaction have one form, and capabilities is the statement itself."""
+
+DESCRIPTIONS: Mapping[str, str] = {
+    "read{}": "The current version that the caller may see. A caller that has it already is not sent it again (304).",
+    "head{}": "As a read, without the body.",
+    "vread{}": "One version, also one that is not current any more.",
+    "create{}": "The server gives the id. With `If-None-Exist` nothing is created where something matches.",
+    "update{}": "The whole resource in its new state; `If-Match` names the version that it replaces. An absent id is not created.",
+    "patch{}": "Changes some elements, by a JSON Patch (RFC 6902) or a FHIRPath Patch in Parameters.",
+    "delete{}": "It is gone from reads and searches; its versions stay.",
+    "search{}": "What matches and the caller may see, page by page: the link `next` of the answer leads on.",
+    "search{}ByForm": "The same search with its parameters in the body, where no log of addresses keeps them.",
+    "historyOf{}": "Newest first, page by page.",
+    "historyOfAll{}": "Of all that the caller may see, newest first, page by page.",
+    "update{}ByCriteria": "One match is updated; none: it is created; several are refused (412).",
+    "patch{}ByCriteria": "One match is patched; none (404) and several (412) are refused.",
+    "delete{}ByCriteria": "One match is deleted; several are refused (412).",
+    "search{}Compartment": "What belongs to it, by the CompartmentDefinitions of R4, and matches.",
+    "search{}CompartmentByForm": "The same with the parameters in the body.",
+    "searchSystem": "Over the types that `_type` names; without it, over all that the caller may search.",
+    "searchSystemByForm": "The same with the parameters in the body.",
+    "historyOfSystem": "Of all types, newest first, page by page.",
+    "transact": "The entries of a transaction are done together or not at all; those of a batch stand each alone.",
+    "capabilities": "The CapabilityStatement: types, interactions, search parameters, profiles and operations. It needs no token.",
+}
+"""By the name of a form, what a caller must know of it, whatever the type is."""

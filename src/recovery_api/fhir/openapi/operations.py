@@ -123,23 +123,31 @@ def _words(definition: JsonObject, name: str, use: str) -> str:
 
 
 def _parameters(named: list[JsonObject]) -> JsonObject:
-    items: JsonObject = {"anyOf": named} if named else {}
-    inner: JsonObject = {"type": "object", "properties": {"parameter": {"type": "array", "items": items}}}
-    return {"allOf": [ref("Parameters"), inner]}
+    """The schema of a Parameters resource with these parameters."""
+    about: JsonObject = {name: ref(type) for name, type in (("id", component("id")), ("meta", "Meta"))}
+    return {
+        "type": "object",
+        "properties": {"resourceType": {"const": "Parameters", "type": "string"}, **about, "parameter": _any_of(named)},
+        "required": ["resourceType"],
+    }
 
 
 def _given(one: JsonObject) -> JsonObject:
     """The schema of one parameter that comes out: a value, or parts."""
     if "part" not in one:
         return _named(one["name"], one["type"], one["documentation"], None)
-    parts: JsonObject = {"type": "array", "items": {"anyOf": [_given(part) for part in one["part"]]}}
     return {
         "title": one["name"],
         "description": one["documentation"],
         "type": "object",
-        "properties": {"name": {"const": one["name"]}, "part": parts},
+        "properties": {"name": {"const": one["name"], "type": "string"}, "part": _any_of([_given(part) for part in one["part"]])},
         "required": ["name", "part"],
     }
+
+
+def _any_of(named: list[JsonObject]) -> JsonObject:
+    items: JsonObject = named[0] if len(named) == 1 else {"anyOf": named}
+    return {"type": "array", "items": items if named else ref("ParametersParameter")}
 
 
 def _named(name: str, type: str, words: str, codes: frozenset[str] | None) -> JsonObject:
@@ -149,7 +157,7 @@ def _named(name: str, type: str, words: str, codes: frozenset[str] | None) -> Js
         "title": name,
         "description": words,
         "type": "object",
-        "properties": {"name": {"const": name}, place: _value(type, codes)},
+        "properties": {"name": {"const": name, "type": "string"}, place: _value(type, codes)},
         "required": ["name", place],
     }
 

@@ -25,7 +25,17 @@ _HOW: Mapping[str, str] = MappingProxyType(
 )
 """How the values of each kind of search parameter are written (https://hl7.org/fhir/R4/search.html#ptypes)."""
 
-_SUMMARY: JsonObject = {"type": "string", "enum": ["true", "text", "data", "count", "false"]}
+_CODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "FormatName": ("json", "application/json", "application/fhir+json"),
+        "HandlingPreference": ("handling=strict", "handling=lenient"),
+        "ReturnPreference": ("return=minimal", "return=representation", "return=OperationOutcome"),
+        "SummaryMode": ("true", "text", "data", "count", "false"),
+        "TotalMode": ("none", "estimate", "accurate"),
+    }
+)
+"""Component schemas of what is one of a few words."""
+
 _RESULTS: Mapping[str, tuple[JsonObject, str]] = MappingProxyType(
     {
         "_count": (
@@ -36,15 +46,14 @@ _RESULTS: Mapping[str, tuple[JsonObject, str]] = MappingProxyType(
         "_include": (ref("SearchText"), "`Type:parameter` or `Type:parameter:TargetType`: what matches refer to; `:iterate` goes on"),
         "_revinclude": (ref("SearchText"), "`Type:parameter`: what refers to matches; `:iterate` goes on"),
         "_sort": ({"type": "string"}, "Search parameters, with commas between them, `-` before one for descending"),
-        "_summary": (_SUMMARY, "Part of each resource, or with `count` the number of matches only"),
-        "_total": ({"type": "string", "enum": ["none", "estimate", "accurate"]}, "Whether the answer is to say how many match"),
+        "_summary": (ref("SummaryMode"), "Part of each resource, or with `count` the number of matches only"),
+        "_total": (ref("TotalMode"), "Whether the answer is to say how many match"),
     }
 )
 COMMON = ("_id", "_lastUpdated", "_profile", "_security", "_source", "_tag", "_text", "_content")
 """Search parameters that every type has."""
 
 _ETAG: JsonObject = {"type": "string", "examples": ['W/"1"']}
-_FORMAT: JsonObject = {"type": "string", "enum": ["json", "application/json", "application/fhir+json"]}
 _HEADERS: Mapping[str, tuple[str, JsonObject, str]] = MappingProxyType(
     {
         "If-Match": ("if-match", _ETAG, "The version that is to be changed; another one is refused (412)"),
@@ -59,17 +68,13 @@ _HEADERS: Mapping[str, tuple[str, JsonObject, str]] = MappingProxyType(
             {"type": "string", "examples": ["identifier=https://lakeside.example/sr|LS-881"]},
             "Search parameters: what matches is answered (200) in place of a second one",
         ),
-        "Prefer": (
-            "prefer-return",
-            {"type": "string", "enum": ["return=minimal", "return=representation", "return=OperationOutcome"]},
-            "What a write is to answer with",
-        ),
+        "Prefer": ("prefer-return", ref("ReturnPreference"), "What a write is to answer with"),
     }
 )
 _HANDLING: JsonObject = {
     "name": "Prefer",
     "in": "header",
-    "schema": {"type": "string", "enum": ["handling=strict", "handling=lenient"]},
+    "schema": ref("HandlingPreference"),
     "description": "With `handling=lenient` unknown search parameters are ignored, and said to be; else they are refused",
 }
 
@@ -80,10 +85,11 @@ def ref_to(name: str) -> JsonObject:
 
 
 def value_schemas() -> dict[str, JsonObject]:
-    """Component schemas of search values: one, or several that must all hold."""
+    """Component schemas of search values (one, or several that must all hold), and of what is one of a few words."""
     one: JsonObject = {"type": "string", "minLength": 1}
     said = "Once, or several times: all must hold"
-    return {"SearchText": {"anyOf": [one, {"type": "array", "items": one}], "description": said}}
+    codes: dict[str, JsonObject] = {name: {"type": "string", "enum": [*words]} for name, words in _CODES.items()}
+    return {"SearchText": {"anyOf": [one, {"type": "array", "items": one}], "description": said}, **codes}
 
 
 def parameters(table: ParameterTable) -> dict[str, JsonObject]:
@@ -101,7 +107,7 @@ def parameters(table: ParameterTable) -> dict[str, JsonObject]:
         "description": "The version's id, as `meta.versionId` and ETag say it",
         "example": "1",
     }
-    found["_format"] = _query("_format", _FORMAT, "JSON is what is served")
+    found["_format"] = _query("_format", ref("FormatName"), "JSON is what is served")
     found["_pretty"] = _query("_pretty", {"type": "boolean"}, "Whether the answer is laid out for reading")
     found["_page"] = _query("_page", {"type": "string"}, "As a `next` link says it; it stands alone, and is the caller's own")
     found["_since"] = _query("_since", ref("FhirInstant"), "Versions since then")

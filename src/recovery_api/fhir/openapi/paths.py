@@ -1,11 +1,11 @@
 """The paths of the OpenAPI document: what the CapabilityStatement says that each type has, in HTTP's words."""
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from recovery_api.fhir.compartment import compartments, members
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi import bodies
-from recovery_api.fhir.openapi.interactions import COMPARTMENT, CONDITIONAL, ON_SYSTEM, ON_TYPE, PUBLIC, Form
+from recovery_api.fhir.openapi.interactions import COMPARTMENT, CONDITIONAL, DESCRIPTIONS, ON_SYSTEM, ON_TYPE, PUBLIC, Form
 from recovery_api.fhir.openapi.operations import operation_paths
 from recovery_api.fhir.openapi.parameters import COMMON, header_refs, ref_to, search_refs
 from recovery_api.fhir.openapi.responses import refusals, response_ref
@@ -40,14 +40,15 @@ def paths(statement: JsonObject, operations: Iterable[JsonObject], table: Parame
         group = Group(entry["type"], entry["type"], f"/{entry['type']}")
         for form in _forms(entry):
             _put(found, group, form, table)
-        if entry["type"] in compartments():
+        if entry["type"] in compartments() and any(one["code"] == "read" for one in entry["interaction"]):
             for form in COMPARTMENT:
                 _put(found, group, form, table)
     for path, methods in operation_paths(operations, table.types, WHOLE_SYSTEM).items():
         found.setdefault(path, {}).update(methods)
+    searched = {entry["type"] for entry in rest["resource"] for one in entry["interaction"] if one["code"] == "search-type"}
     for path, item in found.items():
         named = [ref_to(name) for name in ("id", "version") if f"{{{name}}}" in path]
-        item["parameters"] = [*named, *_member(path, table), *PRESENTATION]
+        item["parameters"] = [*named, *_member(path, table, searched), *PRESENTATION]
     return found
 
 
@@ -68,6 +69,7 @@ def _put(found: dict[str, JsonObject], group: Group, form: Form, table: Paramete
     said: JsonObject = {
         "operationId": form.name.format(type),
         "summary": form.summary.format(type),
+        "description": DESCRIPTIONS[form.name],
         "tags": [group.tag],
         "responses": answers | refusals(sorted(form.refusals)),
     }
@@ -108,10 +110,10 @@ def _form_name(form: Form, group: Group) -> str:
     return "SearchForm" if group.type is None or form in COMPARTMENT else f"{group.type}SearchForm"
 
 
-def _member(path: str, table: ParameterTable) -> list[Json]:
+def _member(path: str, table: ParameterTable, searched: Collection[str]) -> list[Json]:
     if "{member}" not in path:
         return []
     type = path.split("/")[1]
-    schema: JsonObject = {"type": "string", "enum": ["*", *members(type, table)]}
+    schema: JsonObject = {"type": "string", "enum": ["*", *(one for one in members(type, table) if one in searched)]}
     text = "The type of what is searched; `*` is all of them"
     return [{"name": "member", "in": "path", "required": True, "schema": schema, "description": text}]

@@ -1,7 +1,6 @@
 """JSON Schemas (2020-12) of resource types, data types, backbone elements and the value sets of required bindings."""
 import re
 from collections.abc import Iterable
-from itertools import combinations
 
 from recovery_api.fhir.definitions import ABSTRACT, Definitions, Element, TypeFacts
 from recovery_api.fhir.descriptions import element_words
@@ -95,8 +94,10 @@ class _Object:
         said: JsonObject = {"type": "object", "properties": properties, "additionalProperties": False}
         if text := element_words(facts.name):
             said["description"] = text
-        if wrong := list(_wrong_choices(facts)):
-            said["not"] = wrong[0] if len(wrong) == 1 else {"anyOf": wrong}
+        if exclusive := _exclusive(facts):
+            said["dependentSchemas"] = exclusive
+        if missing := [_none_of(types) for types in facts.choices.values() if types[0].min]:
+            said["not"] = missing[0] if len(missing) == 1 else {"anyOf": missing}
         return said | ({"required": sorted(required)} if required else {})
 
     def _property(self, element: Element) -> JsonObject:
@@ -135,14 +136,23 @@ def _may_be_extended(element: Element) -> bool:
     return not (element.name == "id" or (element.path.endswith(".url") and element.path.startswith("Extension")))
 
 
-def _wrong_choices(facts: TypeFacts) -> Iterable[JsonObject]:
-    """What can't be: two types of one choice, and where one is required, none (an extension in its place counts)."""
+def _exclusive(facts: TypeFacts) -> dict[str, Json]:
+    """By element of a choice, a schema without the elements that must not be beside it: a choice has one type."""
+    found: dict[str, Json] = {}
     for types in facts.choices.values():
-        if types[0].min:
-            names = [name for each in types for name in ((each.name, f"_{each.name}") if _may_be_extended(each) else (each.name,))]
-            yield {"not": {"anyOf": [{"required": [name]} for name in names]}}
         if len(types) <= MOST_EXCLUSIVE:
-            yield from ({"required": [one.name, other.name]} for one, other in combinations(types, 2))
+            names = [each.name for each in types]
+            found |= {name: _without(names[at:]) for at, name in enumerate(names[:-1], 1)}
+    return found
+
+
+def _none_of(types: Iterable[Element]) -> JsonObject:
+    """The schema of what has no type of a choice, nor an extension in its place."""
+    return _without([name for each in types for name in ((each.name, f"_{each.name}") if _may_be_extended(each) else (each.name,))])
+
+
+def _without(names: list[str]) -> JsonObject:
+    return {"propertyNames": {"not": {"enum": [*names]}}}
 
 
 def _said(element: Element) -> str:

@@ -139,6 +139,12 @@ class ParameterTable:
             found = self._known[type_] = self._of(type_)
         return found
 
+    def only(self, types: Collection[str]) -> "ParameterTable":
+        """The same table for some of its types."""
+        kept = [type_ for type_ in self.types if type_ in types]
+        own = [{**definition, "base": [type_]} for type_ in kept for definition in self._custom.get(type_, ())]
+        return ParameterTable(kept, custom=own, clients=self._clients)
+
     def find(self, type_: str, code: str) -> SearchParameter | None:
         """The parameter that a caller may name."""
         found = self[type_].get(code) if type_ in self._served else None

@@ -11,7 +11,7 @@ function shown(document) {
   return document;
 }
 
-fetch("openapi.json")
+fetch(`openapi.json${location.search}`)
   .then((answer) => answer.json())
   .then((document) =>
     SwaggerUIBundle({
