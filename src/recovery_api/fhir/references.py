@@ -65,17 +65,15 @@ def parse_reference(text: str, base: str = "") -> Literal | None:
     return Literal(Kind.ELSEWHERE, text) if _absolute(text) else None
 
 
-def references(resource: JsonObject, place: str | None = None) -> Iterator[tuple[str, JsonObject]]:
+def references(resource: JsonObject, place: str | None = None) -> list[tuple[str, JsonObject]]:
     """Every Reference in a resource with a literal `reference`: its place and the object that holds it.
 
     Contained resources, extensions and Bundle entries are walked too. The place starts with `place`, or the resource's
     type, and is named as in `fhir/profile.py`, save that a choice keeps its JSON name.
     """
-    return (
-        (where, holder)
-        for where, holder in _objects(resource, place or str(resource.get("resourceType")))
-        if isinstance(holder.get("reference"), str)
-    )
+    found: list[tuple[str, JsonObject]] = []
+    _gather(resource, place or str(resource.get("resourceType")), found)
+    return found
 
 
 def urn_holders(resource: JsonObject) -> Iterator[tuple[JsonObject | list[Json], str | int, str]]:
@@ -93,15 +91,16 @@ def relinked(div: str, targets: Mapping[str, str]) -> str:
     return _link.sub(lambda match: targets.get(match[0], match[0]), div)
 
 
-def _objects(value: Json, place: str) -> Iterator[tuple[str, JsonObject]]:
+def _gather(value: Json, place: str, found: list[tuple[str, JsonObject]]) -> None:
     if is_object(value):
-        yield place, value
+        if isinstance(value.get("reference"), str):
+            found.append((place, value))
         for name, item in value.items():
-            if is_object(item) or is_array(item):
-                yield from _objects(item, f"{place}.{name}")
+            if type(item) is dict or type(item) is list:
+                _gather(item, f"{place}.{name}", found)
     elif is_array(value):
         for index, item in enumerate(value):
-            yield from _objects(item, f"{place}[{index}]")
+            _gather(item, f"{place}[{index}]", found)
 
 
 _ADDRESSES = frozenset({"uri", "url", "canonical", "oid", "uuid"})
