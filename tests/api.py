@@ -1,5 +1,7 @@
 """The server as its callers have it: in this process, on a real socket, over a database of the test's own, with injected clock and ids."""
 import asyncio
+import shutil
+import ssl
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,12 +21,15 @@ from recovery_api.fhir.instants import EPOCH
 from recovery_api.fhir.json import JsonObject, dump, parse
 from recovery_api.identity.events import Record
 from recovery_api.interactions.load import load_all
+from recovery_api.routers.asgi import App
 from recovery_api.settings import load as load_settings
 from recovery_api.store.statements import Statements
 from tests.callers import Caller
 from tests.statements import Asked, recorded
 
 FHIR_JSON = "application/fhir+json"
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Who asks on a loopback socket without TLS need not read the world's certificates."""
 Body: TypeAlias = JsonObject | list[Any] | bytes
 
 
@@ -183,6 +188,8 @@ class Api:
         await load_all(self.running.server, resources)
 
 
+_KEYS: list[Path] = []
+"""Where servers have their keys: those of the first one are every other's too, since each that is made waits for the disk."""
 _SERVERS: dict[str, int] = {}
 _STATEMENTS: dict[tuple[str, ...], Statements] = {}
 
@@ -197,25 +204,40 @@ async def serving(
     clock = Clock()
     given = {"DATABASE_URL": database_url, "DATA_DIR": str(folder), **environment}
     settings = load_settings({f"RECOVERY_{name}": value for name, value in given.items()}, folder / "no.env")
+    if _KEYS and not (keys := folder / "keys").exists():
+        shutil.copytree(_KEYS[0], keys)
     servers = _SERVERS[database_url] = _SERVERS.get(database_url, -1) + 1  # those over one database give no id twice
     async with running(settings, clock=clock, ids=Ids(1 + (servers << 32)), record=record) as server:
+        _KEYS.append(folder / "keys")
         if not (folder / "search-parameters").exists():
             _share(server.server.store.statements, environment)
-        config = uvicorn.Config(
-            application(server), host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False, date_header=False
-        )
-        listener = uvicorn.Server(config)
-        task = asyncio.create_task(listener.serve())
-        while not listener.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.005)
-        port = listener.servers[0].sockets[0].getsockname()[1]
-        to_this = {"request": [_to_this(port)]}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/fhir/", timeout=60, event_hooks=to_this) as http:
-            api = Api(server, http, clock)
-            await api.load(resources)
-            yield api
-        listener.should_exit = True
-        await task
+        async with listening(application(server)) as port:
+            to_this = {"request": [_to_this(port)]}
+            base = f"http://127.0.0.1:{port}/fhir/"
+            async with httpx.AsyncClient(base_url=base, timeout=60, event_hooks=to_this, verify=NO_TLS) as http:
+                api = Api(server, http, clock)
+                await api.load(resources)
+                yield api
+
+
+@asynccontextmanager
+async def listening(app: App) -> AsyncGenerator[int]:
+    """The port on 127.0.0.1 where uvicorn serves the application: from its start to its end, without the tenths of a second that its
+    loop sleeps before it ends.
+    """
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False, date_header=False)
+    config.load()
+    listener = uvicorn.Server(config)
+    listener.lifespan = config.lifespan_class(config)
+    await listener.startup()
+    try:
+        yield listener.servers[0].sockets[0].getsockname()[1]
+    finally:
+        for server in listener.servers:
+            server.close()
+        for connection in list(listener.server_state.connections):
+            connection.shutdown()
+        await asyncio.gather(*listener.server_state.tasks)
 
 
 def _share(statements: Statements, environment: Mapping[str, str]) -> None:

@@ -45,10 +45,10 @@ def database_kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture(scope="session")
-def databases(database_kind: Kind, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Databases]:
+def databases(database_kind: Kind, pytestconfig: pytest.Config) -> Iterator[Databases]:
     """The maker of databases; it stays for the run."""
     origin: Origin = pytestconfig.option.postgresql
-    with opened(database_kind, tmp_path_factory.mktemp("databases"), origin) as maker:
+    with opened(database_kind, origin) as maker:
         yield maker
 
 

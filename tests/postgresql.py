@@ -38,6 +38,7 @@ SETTINGS = {
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "shared_buffers": "64MB",
+    "max_wal_size": "128MB",
     "max_connections": "200",
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -76,13 +77,15 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def running(origin: Origin, settings: Mapping[str, str] = SETTINGS) -> Iterator[Server]:
-    """A new, empty server; stopped, and its files removed, on the way out."""
+def running(origin: Origin, settings: Mapping[str, str] = SETTINGS, place: Path | None = None) -> Iterator[Server]:
+    """A new, empty server with its data in the folder `place`, or among the other temporary files; stopped, and its files removed, on
+    the way out.
+    """
     with tempfile.TemporaryDirectory(prefix="recovery-api-postgresql-", ignore_cleanup_errors=True) as name:
         root = Path(name)
         root.chmod(0o711)
         binaries = _binaries(origin, root)
-        data = root / "data"
+        data = (place or root) / "data"
         server = Server(free_port(), secrets.token_urlsafe(16))
         account = _account()
         password_file = root / "password"

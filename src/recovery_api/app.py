@@ -2,10 +2,11 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
+from typing import NamedTuple
 
 import uuid_utils
 from fastapi import FastAPI
@@ -109,6 +110,30 @@ class Running:
             return said
 
 
+class _Package(NamedTuple):
+    """What the package's own definitions say, whatever the settings."""
+
+    statement: JsonObject
+    operations: Sequence[JsonObject]
+    served: Mapping[str, frozenset[str]]
+    policy: matrix.Matrix
+    standard: ParameterTable
+
+    def table(self, more: Sequence[JsonObject]) -> ParameterTable:
+        """The search parameters, with an operator's own."""
+        return ParameterTable(self.served, custom=[*shipped(), *more], clients=self.policy.client) if more else self.standard
+
+
+@cache
+def _package() -> _Package:
+    """Read and checked once for a process. Raises where definitions, access policy and search parameters do not fit each other."""
+    statement = capability.definition()
+    served = capability.interactions(statement)
+    policy = matrix.load(served, RULES)
+    standard = ParameterTable(served, custom=shipped(), clients=policy.client)
+    return _Package(statement, capability.operations(), served, policy, standard)
+
+
 @asynccontextmanager
 async def running(
     settings: Settings, *, clock: Callable[[], int] = now, ids: Callable[[], str] = new_id, record: Record | None = None
@@ -119,10 +144,9 @@ async def running(
     Raises where definitions, access policy and search parameters do not fit each other, NotMigrated where the database is not
     ready, ServiceUnavailable where it can't be reached.
     """
-    statement = capability.definition()
-    served = capability.interactions(statement)
-    policy = matrix.load(served, RULES)
-    table = ParameterTable(served, custom=[*shipped(), *custom(settings.data_dir / "search-parameters")], clients=policy.client)
+    package = _package()
+    statement, served, policy = package.statement, package.served, package.policy
+    table = package.table(custom(settings.data_dir / "search-parameters"))
     search = SearchContext(table, carried(), settings.fhir_base, settings.time_zone, clock)
     extract = Extractor(table, settings.fhir_base, settings.time_zone)
     ring = KeyRing(settings.data_dir / "keys")
@@ -141,7 +165,7 @@ async def running(
         return match(expression, view, Resources(table, (), shows_all=True))
 
     audit = AuditLog(store, ring.secret("audit-anchors"), ids, clock)
-    told = capability.capability(statement, table, settings.fhir_base, capability.operations(), oauth_uris(settings.public_url))
+    told = capability.capability(statement, table, settings.fhir_base, package.operations, oauth_uris(settings.public_url))
     grants = Grants(policy, table, lower, meets, settings.companion_grace_days)
     server = Server(
         store=store,
@@ -164,7 +188,7 @@ async def running(
         supervision_cadence_days=settings.supervision_cadence_days,
         consent_expiry_days=settings.consent_expiry_days,
         ages=Ages(settings.age_of_majority, settings.minor_consent_age),
-        published={"metadata": dump(told), **{f"OperationDefinition/{one['id']}": dump(one) for one in capability.operations()}},
+        published={"metadata": dump(told), **{f"OperationDefinition/{one['id']}": dump(one) for one in package.operations}},
         interactions=served,
     )
 

@@ -1,12 +1,14 @@
 """What each role may ever be granted, from the access policy."""
 
 import tomllib
+from functools import cache
 from importlib.resources import files
 
 from recovery_api.identity.actor import ROLES
 from recovery_api.identity.scopes import role_scopes
 
 
+@cache
 def all_scopes(role: str) -> str:
     """All the scopes that a role may be granted, its role scope first, as a token carries them."""
     policy = tomllib.loads((files("recovery_api") / "definitions" / "access-policy.toml").read_text("utf-8"))

@@ -63,10 +63,9 @@ class Scopes:
     _openings: Mapping[str, Mapping[str, tuple[Condition, ...]]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        types = {scope.type for scope in self.resources} | {"*"}
         words = (*(ROLE_PREFIX + role for role in self.roles), *self.others, *map(str, self.resources))
         object.__setattr__(self, "text", " ".join(words))
-        object.__setattr__(self, "_openings", {type_: _openings(self.resources, type_) for type_ in types})
+        object.__setattr__(self, "_openings", _openings(self.resources))
 
     @classmethod
     def parse(cls, text: str) -> "Scopes":
@@ -116,13 +115,15 @@ def role_scopes(role: str, context: str, granted: Mapping[str, Iterable[str]]) -
     return " ".join((ROLE_PREFIX + role, *(str(ResourceScope(context, type_, may)) for type_, may in letters.items() if may)))
 
 
-def _openings(scopes: tuple[ResourceScope, ...], type_: str) -> dict[str, tuple[Condition, ...]]:
-    conditions: dict[str, list[Condition]] = {}
+def _openings(scopes: tuple[ResourceScope, ...]) -> dict[str, dict[str, tuple[Condition, ...]]]:
+    """By type and letter, "*" for the types that no scope names."""
+    found: dict[str, dict[str, list[Condition]]] = {type_: {} for type_ in (*(scope.type for scope in scopes), "*")}
     for scope in scopes:
-        if scope.type in {type_, "*"}:
+        condition = Condition(scope.query, scope.context == "patient")
+        for type_ in found if scope.type == "*" else (scope.type,):
             for letter in scope.letters:
-                conditions.setdefault(letter, []).append(Condition(scope.query, scope.context == "patient"))
-    return {letter: _widest(found) for letter, found in conditions.items()}
+                found[type_].setdefault(letter, []).append(condition)
+    return {type_: {letter: _widest(conditions) for letter, conditions in letters.items()} for type_, letters in found.items()}
 
 
 def _widest(conditions: list[Condition]) -> tuple[Condition, ...]:
