@@ -31,10 +31,10 @@ serve: .venv/.runtime ## the server, as the environment's RECOVERY_ settings say
 test: .venv/.spark ## the whole suite, on SQLite and on a PostgreSQL that it starts itself (WORKERS=, ARGS=)
 	@scripts/chromium.sh
 	@scripts/java.sh
-	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(ARGS)
 
 test-system-postgresql: .venv/.dev ## the tests that use PostgreSQL, on the machine's own
-	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --database=postgresql --postgresql=system -k postgresql $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup --database=postgresql --postgresql=system -k postgresql $(ARGS)
 
 check: lint types floors ## all that can be told without running: lint, types, floors
 

@@ -19,6 +19,7 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 DatabaseMaker = Callable[[], str]
+LONGEST = "test_non_interference.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +37,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--database")
         metafunc.parametrize("database_kind", KINDS if chosen == "all" else (chosen,), scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One kind of database after the other, what takes longest first. A process gets a file's tests on one kind (xdist's groups), so
+    that it makes its server and its templates once; the tests of the longest file are groups by themselves.
+    """
+    kinds = {id(item): _kind(item) for item in items}
+    items.sort(key=lambda item: (*kinds[id(item)], item.path.name != LONGEST))
+    for item in items:
+        if item.path.name != LONGEST:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path}:{kinds[id(item)][1]}"))
+
+
+def _kind(item: pytest.Item) -> tuple[int, str]:
+    """The place and the name of a test's kind of database; what needs none comes last."""
+    named = item.callspec.params.get("database_kind") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    return next(((place, kind) for place, kind in enumerate(KINDS) if kind == named), (len(KINDS), ""))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from tests import postgresql
 
 Kind = Literal["sqlite", "postgresql"]
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")
-MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108 - a folder of our own is made in it
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 
 
 class Databases(Protocol):
