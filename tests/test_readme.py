@@ -68,7 +68,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]
         yield folder, port
 
 
-@pytest.mark.parametrize(("demo", "page"), [(number, page) for number, pages in enumerate(DEMOS) for page in pages], indirect=["demo"])
+@pytest.mark.parametrize(
+    ("demo", "page"), [(number, page) for number, pages in enumerate(DEMOS) for page in pages], indirect=["demo"], scope="module"
+)
 def test_every_command_of_the_page_prints_what_the_page_says(page: str, demo: tuple[Path, int]) -> None:
     folder, port = demo
     told = steps(page)
@@ -82,7 +84,7 @@ def test_every_command_of_the_page_prints_what_the_page_says(page: str, demo: tu
         assert pattern(step.printed, port).fullmatch(printed.strip()), f"{step.commands}\n{printed}"
 
 
-@pytest.mark.parametrize("demo", [0], indirect=True)
+@pytest.mark.parametrize("demo", [0], indirect=True, scope="module")
 def test_the_sign_ins_are_printed_and_kept_for_their_owner(demo: tuple[Path, int]) -> None:
     folder, port = demo
     said = (folder / f"serving-{port}.log").read_text()
