@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client, serving
 from tests.callers import RUTH
 from tests.databases import Databases
 from tests.http.escalating import lead
 from tests.http.searched import world
+from tests.http.us_core_charts import Charts, everything
 
 
 @pytest.fixture
@@ -49,3 +51,15 @@ async def searched(databases: Databases, migrated_template: str, tmp_path_factor
 def ruth(searched: Api) -> Client:
     """Ruth, before the world to search in: she sees all of its clients."""
     return searched.as_(RUTH)
+
+
+@pytest.fixture(scope="module")
+async def charts(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Charts]:
+    world = everything()
+    url = databases.clone(migrated_template)
+    async with serving(url, tmp_path_factory.mktemp("us-core"), world) as api:
+        resources: dict[str, list[JsonObject]] = {}
+        for each in world:
+            resources.setdefault(each["resourceType"], []).append(each)
+        yield Charts(api.as_(RUTH), resources)
+    databases.drop(url)

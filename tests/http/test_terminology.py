@@ -51,6 +51,7 @@ async def agency(shared: Api) -> JsonObject:
 
 
 async def test_a_value_set_is_expanded_in_pages_and_by_a_filter(shared: Api) -> None:
+    """L11: `$expand`."""
     maya, url = shared.as_(MAYA), f"{CANON}/ValueSet/trigger"
     whole = await maya.get(f"ValueSet/$expand?url={url}")
     assert {"people", "cue", "money-cue"} <= set(codes(whole))
@@ -157,6 +158,7 @@ async def test_a_code_is_validated_against_a_code_system(shared: Api) -> None:
 
 
 async def test_a_code_is_looked_up_with_its_neighbours(shared: Api) -> None:
+    """L11: `$lookup`."""
     maya = shared.as_(MAYA)
     answer = await maya.get(f"CodeSystem/$lookup?system={TRIGGER}&code=cue")
     assert told(answer) == {

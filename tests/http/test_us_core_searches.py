@@ -1,78 +1,17 @@
 """Every search combination that US Core 7 asks for, over its own examples and realistic patients (the checklist's H07 to H12)."""
 
-import gzip
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from operator import ge, gt, le, lt
 
 import pytest
 
-from recovery_api.demo.people import REALISTIC_PATIENTS
-from recovery_api.domain.codes import ACT, SCT, concept, ref
-from recovery_api.fhir.json import JsonObject, parse
-from tests.api import Client, Response, serving
-from tests.callers import RUTH
-from tests.contract.oracle import client_of
-from tests.databases import Databases
-from tests.fhir.examples import examples
+from recovery_api.fhir.json import JsonObject
+from tests.api import Client, Response
+from tests.http.us_core_charts import Charts
 from tests.http.us_core_searches import SEARCHES, day, values
-from tests.world import Story
 
 ASKED = [(kind, tuple(search.split("+"))) for kind, searches in SEARCHES.items() for search in searches]
 TODAY = "2026-11-10"
-SOURCES = ("us-core-7.0.0", "us-core-8.0.0", "us-core-6.1.0")
-
-
-@dataclass(frozen=True)
-class Charts:
-    """Ruth, and by type what she may read: all of it has her as case manager."""
-
-    ruth: Client
-    resources: dict[str, list[JsonObject]]
-
-
-@pytest.fixture(scope="module")
-async def charts(databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Charts]:
-    world = everything()
-    url = databases.clone(migrated_template)
-    async with serving(url, tmp_path_factory.mktemp("us-core"), world) as api:
-        resources: dict[str, list[JsonObject]] = {}
-        for each in world:
-            resources.setdefault(each["resourceType"], []).append(each)
-        yield Charts(api.as_(RUTH), resources)
-    databases.drop(url)
-
-
-def everything() -> list[JsonObject]:
-    """The fixture world, what the examples and the realistic patients add to it, a care team for each client of theirs."""
-    story = Story()
-    _what_no_example_has(story)
-    known = {(each["resourceType"], each["id"]) for each in story.resources}
-    realistic = [parse(line) for line in gzip.decompress(REALISTIC_PATIENTS.read_bytes()).splitlines()]
-    for each in [*(one for source in SOURCES for one in examples(source)), *realistic]:
-        key = each["resourceType"], each.get("id", "")
-        if each["resourceType"] != "Bundle" and key not in known:
-            known.add(key)
-            story.resources.append(each)
-    for client in sorted({client_of(each).partition("/")[2] for each in story.resources} - {""}):
-        if ("Patient", client) not in known:
-            story.add({"resourceType": "Patient", "id": client})
-        if ("CareTeam", f"ct-{client}") not in known:
-            story.care_team(client, ["maya", "ruth"], story.day(100))
-    return story.resources
-
-
-def _what_no_example_has(story: Story) -> None:
-    for client in ("ben", "dan"):  # Ruth is to read all
-        story.find(f"CareTeam/ct-{client}")["participant"].append(story.participant("ruth", "case manager", story.day(100)))
-    story.find("PractitionerRole/chen")["specialty"] = [concept(("http://nucc.org/provider-taxonomy", "101YM0800X"))]
-    story.find("Encounter/e-ana-1")["identifier"] = [{"system": "urn:sessions", "value": "1"}]
-    watch = {"type": concept((SCT, "466093008")), "status": "active", "patient": ref("Patient/ana")}
-    story.add({"resourceType": "Device", "id": "watch"} | watch)
-    medicine = concept(("http://www.nlm.nih.gov/research/umls/rxnorm", "312617"))
-    given = {"status": "completed", "type": concept((ACT, "FF")), "medicationCodeableConcept": medicine, "subject": ref("Patient/ana")}
-    story.add({"resourceType": "MedicationDispense", "id": "dispensed"} | given)
 
 
 def said(resource: JsonObject, code: str) -> list[str]:
