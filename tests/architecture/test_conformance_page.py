@@ -15,9 +15,9 @@ def rows() -> list[re.Match[str]]:
 
 
 def named(lines: str) -> Iterator[str]:
-    """`A01–A03, A07` in full."""
+    """`A01-A03, A07` in full."""
     for part in lines.split(", "):
-        first, _, last = part.partition("–")
+        first, _, last = part.partition("-")
         yield from (f"{first[0]}{number:02}" for number in range(int(first[1:]), int((last or first)[1:]) + 1))
 
 
