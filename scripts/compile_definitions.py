@@ -1,8 +1,9 @@
-"""Compile the official R4 and US Core definitions into the compact facts that the package carries.
+"""Compile the official definitions of R4, US Core and the Subscriptions backport into the compact facts that the package carries.
 
     python scripts/compile_definitions.py [FOLDER]
 
-FOLDER (default /work/shared/data) holds `r4/hl7.fhir.r4.core.tgz` and `us-core/hl7.fhir.us.core-7.0.0-noexamples.tgz`.
+FOLDER (default /work/shared/data) holds `r4/hl7.fhir.r4.core.tgz`, `us-core/hl7.fhir.us.core-7.0.0-noexamples.tgz`
+and `igs/subscriptions-backport-1.2.0-ballot-r4-partial-conformance.tgz`.
 The output, under src/recovery_api/definitions/compiled/, is the same bytes for the same input.
 """
 import json
@@ -154,6 +155,8 @@ def main(folder: Path) -> None:
     write("code-systems.json", system_facts([*core, *national], {system for listed in codes.values() for system in listed}))
     write("not-enumerated.json", syntax)
     write("us-core.json", profiles)
+    backport = definitions_in(folder / "igs" / "subscriptions-backport-1.2.0-ballot-r4-partial-conformance.tgz")
+    write("backport.json", profile_facts((one for one in backport if one["resourceType"] == "StructureDefinition"), structures))
 
 
 if __name__ == "__main__":

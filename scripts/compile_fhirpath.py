@@ -1,9 +1,9 @@
-"""Parse the FHIRPath of all invariants, rules and views once, into `definitions/compiled/fhirpath.json`, so that no server does.
+"""Parse the FHIRPath of invariants, rules, views and topics into `definitions/compiled/fhirpath.json`, so that no server does.
 
     python scripts/compile_fhirpath.py
 
-Source: the compiled facts (`types.json`, `us-core.json`), our own StructureDefinitions, PlanDefinitions and ViewDefinitions; run it after
-`compile_definitions.py`.
+Source: the compiled facts (`types.json`, `us-core.json`, `backport.json`), our own StructureDefinitions, PlanDefinitions,
+ViewDefinitions and topics; run it after `compile_definitions.py`.
 """
 from pathlib import Path
 
@@ -18,7 +18,7 @@ TARGET = Path(__file__).parents[1] / "src/recovery_api/definitions/compiled/fhir
 
 
 def expressions() -> list[str]:
-    """The expressions of every error-severity invariant of R4's types and of the profiles that are carried, of shipped plans and views."""
+    """The expressions of every error-severity invariant of R4's types and of the profiles that are carried, of plans, views and topics."""
     facts = definitions()
     ours = [rule for name in facts.type_names for rule in facts.type(name).invariants]
     profiles = [profile for url in known() if (profile := structure(url))]
@@ -26,7 +26,8 @@ def expressions() -> list[str]:
     theirs = [rule["expression"] for element in elements for rule in element.get("constraint", ()) if "expression" in rule]
     plans = [one["expression"]["expression"] for plan in shipped("PlanDefinition") for one in objects_at(plan, "action.condition")]
     asked = [path for view in views().values() for path in view.paths()]
-    return [*(rule.expression for rule in ours if rule.severity == "error" and rule.expression), *theirs, *plans, *asked]
+    triggers = [one["fhirPathCriteria"] for topic in shipped("SubscriptionTopic") for one in topic["resourceTrigger"]]
+    return [*(rule.expression for rule in ours if rule.severity == "error" and rule.expression), *theirs, *plans, *asked, *triggers]
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from recovery_api.identity.endpoints import Endpoints
 from recovery_api.identity.events import Event, Record
 from recovery_api.identity.issuers import Issuers
 from recovery_api.identity.keys import KeyRing, Sealer
+from recovery_api.identity.remembered import Remembered
 from recovery_api.identity.scopes import ROLE_PREFIX, role_scopes
 from recovery_api.identity.tokens import Tokens
 from recovery_api.interactions import audited
@@ -57,6 +58,7 @@ from recovery_api.routers.observed import Observed
 from recovery_api.routers.patients import Patients
 from recovery_api.routers.sign_in import sign_in
 from recovery_api.routers.smart import discovery
+from recovery_api.routers.websocket import SubscriptionSocket
 from recovery_api.settings import Settings, load
 from recovery_api.store import readiness
 from recovery_api.store.audit import AuditLog
@@ -176,6 +178,7 @@ async def running(
         grants=grants,
         labeller=Labeller(partial(facets, matrix=policy, zone=settings.time_zone), (*policy.client, "Patient")),
         links=Sealer(ring.secret("page-links")),
+        bindings=Sealer(ring.secret("websocket-bindings")),
         clock=clock,
         new_id=ids,
         base=settings.fhir_base,
@@ -188,6 +191,8 @@ async def running(
         supervision_cadence_days=settings.supervision_cadence_days,
         consent_expiry_days=settings.consent_expiry_days,
         ages=Ages(settings.age_of_majority, settings.minor_consent_age),
+        endpoints=endpoints,
+        remembered=Remembered(store.ledger, clock),
         published={"metadata": dump(told), **{f"OperationDefinition/{one['id']}": dump(one) for one in package.operations}},
         interactions=served,
     )
@@ -246,7 +251,7 @@ def application(running: Running, log: AccessLog | None = None) -> App:
     for router in (discovery(authorization.issuer), oauth(authorization), sign_in(authorization, patients)):
         rest.include_router(router)
     rest.include_router(account(authorization, patients, server.base))
-    whole = Application(FhirEndpoint(running.server, running.callers.actor), rest)
+    whole = Application(FhirEndpoint(server, running.callers.actor), rest, SubscriptionSocket(server))
     return Observed(Https(whole) if authorization.issuer.startswith("https:") else whole, running.metrics, log)
 
 

@@ -31,14 +31,14 @@ def _rights(search: Iterable[str], read: Iterable[str]) -> dict[str, frozenset[s
 
 
 MATRIX = {
-    "companion": _rights(DIRECTORY | CARE | RISKS | TALK, {"Binary"}),
-    "case-manager": _rights(DIRECTORY | CARE | RISKS | TALK | {"Group"}, {"Binary"}),
+    "companion": _rights(DIRECTORY | CARE | RISKS | TALK | {"Subscription"}, {"Binary"}),
+    "case-manager": _rights(DIRECTORY | CARE | RISKS | TALK | {"Group", "Subscription"}, {"Binary"}),
     "treatment-team": _rights(DIRECTORY | CARE | RISKS | TALK, {"Binary"}),
-    "ehr": _rights(DIRECTORY | CARE | RISKS | {"Group"}, {"Binary"}),
-    "referrer": _rights(DIRECTORY | {"ServiceRequest", "Task"}, ()),
-    "client": _rights(CARE | TALK, DIRECTORY | {"Binary"}),
-    "auditor": _rights(DIRECTORY | {"AuditEvent", "Consent", "Provenance", "DocumentReference", "Task"}, {"Binary"}),
-    "admin": _rights(DIRECTORY | {"CareTeam"}, ()),
+    "ehr": _rights(DIRECTORY | CARE | RISKS | {"Group", "Subscription"}, {"Binary"}),
+    "referrer": _rights(DIRECTORY | {"ServiceRequest", "Subscription", "Task"}, ()),
+    "client": _rights(CARE | TALK | {"Subscription"}, DIRECTORY | {"Binary"}),
+    "auditor": _rights(DIRECTORY | {"AuditEvent", "Consent", "Provenance", "DocumentReference", "Subscription", "Task"}, {"Binary"}),
+    "admin": _rights(DIRECTORY | {"CareTeam", "Subscription"}, ()),
 }
 
 

@@ -53,6 +53,7 @@ PAGE: Mapping[tuple[str, ...], tuple[str, ...]] = {
     LOADED: ("rs", "rs", "rs", "rs", "", "rs", "", ""),
     ("QuestionnaireResponse",): ("crusd", "crus", "rs", "rs", "c", "crs", "", ""),
     ("Appointment",): ("rus", "crus", "rs", "", "", "rs", "", ""),
+    ("Subscription",): ("crusd", "crusd", "", "crusd", "crusd", "crusd", "rs", "rus"),
     ("Group",): ("", "rs", "", "rs", "", "", "", ""),
     DIRECTORY: ("rs", "rs", "rs", "rs", "rs", "r", "rs", "crusd"),
     DEFINITIONS: ("rs", "rs", "rs", "rs", "rs", "rs", "rs", "crusd"),

@@ -11,6 +11,7 @@ from recovery_api.domain.goals import GOAL
 from recovery_api.domain.instruments import RESPONSE, check_response
 from recovery_api.domain.notes import check_document
 from recovery_api.domain.sessions import check_session
+from recovery_api.domain.subscriptions import check_subscription
 from recovery_api.domain.supervision import check_cadence, check_task
 from recovery_api.fhir.json import JsonObject
 
@@ -69,6 +70,7 @@ RULES: Mapping[str, Callable[[JsonObject | None, JsonObject], None]] = MappingPr
         "PlanDefinition": _plan_definition,
         "PractitionerRole": _practitioner_role,
         "QuestionnaireResponse": _questionnaire_response,
+        "Subscription": check_subscription,
         "Task": _task,
     }
 )

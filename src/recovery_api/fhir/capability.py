@@ -9,6 +9,7 @@ from recovery_api.fhir.descriptions import parameter_words
 from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.search.parameters import ParameterTable, SearchParameter
 from recovery_api.fhir.shipped import shipped
+from recovery_api.fhir.topics import topics
 
 HIDDEN_KINDS: Mapping[str, str] = {"words": "string"}
 
@@ -35,6 +36,7 @@ def interactions(statement: JsonObject) -> dict[str, frozenset[str]]:
     return {entry["type"]: frozenset(one["code"] for one in entry["interaction"]) for entry in resources}
 
 
+TOPIC = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -99,6 +101,8 @@ def _resource(
         "searchRevInclude": ["*", *pointing[type]],
         "searchParam": [_parameter(parameter) for parameter in sorted(known, key=lambda one: one.code)],
     }
+    if type == "Subscription":
+        said["extension"] = [{"url": TOPIC, "valueCanonical": url} for url in topics()]
     return said | ({"operation": found} if (found := operations.get(type)) else {})
 
 

@@ -144,7 +144,7 @@ class Definitions:
 
     @cached_property
     def _profiles(self) -> Mapping[str, msgspec.Raw]:
-        return _read("us-core.json")
+        return {**_read("us-core.json"), **_read("backport.json")}
 
     @cache  # noqa: B019 - there is one Definitions for the life of the process
     def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
@@ -182,7 +182,7 @@ class Definitions:
 
     @property
     def profile_urls(self) -> frozenset[str]:
-        """The canonical URLs of the profiles whose facts are carried (US Core 7, and what it is built on)."""
+        """The canonical URLs of the profiles whose facts are carried (US Core 7, Subscriptions backport, what they are built on)."""
         return frozenset(self._profiles)
 
     @cache  # noqa: B019 - there is one Definitions for the life of the process

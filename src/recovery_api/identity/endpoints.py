@@ -9,7 +9,9 @@ import asyncio
 import ipaddress
 import re
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import httpx
@@ -61,21 +63,70 @@ class Endpoints:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, UnicodeError, BadRequest) as error:
             raise EndpointRefused(f"{address} could not be read ({type(error).__name__}).") from error
 
+    async def post(self, address: str, body: bytes, headers: Sequence[tuple[str, str]], seconds: float = TIMEOUT) -> None:
+        """Send a body by POST, which may take so many seconds. Returns when it was taken (2xx); what else is answered is not looked at.
+
+        Raises EndpointRefused, whose message names neither headers nor body.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                last, *before = reversed(await self.judged(address))
+                for number in reversed(before):
+                    try:
+                        return await self._send(address, number, body, headers, seconds)
+                    except httpx.ConnectError:
+                        continue
+                return await self._send(address, last, body, headers, seconds)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, UnicodeError) as error:
+            raise EndpointRefused(f"The endpoint could not be reached ({type(error).__name__}).") from error
+
+    def check(self, address: str) -> None:
+        """Judge an address as far as that needs no resolver. Raises EndpointRefused."""
+        try:
+            url = httpx.URL(address)
+        except httpx.InvalidURL:
+            raise EndpointRefused(f"{address[:200]} is not an address that can be called.") from None
+        allowed = self._is_allowed(url, address)
+        private = url.host.rstrip(".").endswith("localhost") or (_is_number(url.host) and not is_public(url.host))
+        if private and not allowed:
+            raise EndpointRefused(f"{address} is private, and not among ALLOWED_PRIVATE_ENDPOINTS.")
+
     async def judged(self, address: str) -> list[str]:
         """The IP addresses that may be called for an address now, in the order to try.
 
         Raises EndpointRefused, httpx.InvalidURL, or OSError where the name does not resolve.
         """
         url = httpx.URL(address)
-        if url.scheme not in _PORTS or not url.host or url.userinfo:
-            raise EndpointRefused(f"{address} is not an address that can be called.")
-        allowed = any(_within(url, httpx.URL(prefix)) for prefix in self._allowed)
-        if url.scheme != "https" and not allowed:
-            raise EndpointRefused(f"{address} is not https, and not among ALLOWED_PRIVATE_ENDPOINTS.")
+        allowed = self._is_allowed(url, address)
         numbers = [url.host] if _is_number(url.host) else await self._resolve(url.host, _origin(url)[2])
         if not allowed and not all(is_public(number) for number in numbers):
             raise EndpointRefused(f"{address} is private, and not among ALLOWED_PRIVATE_ENDPOINTS.")
         return numbers
+
+    def _is_allowed(self, url: httpx.URL, address: str) -> bool:
+        """Whether the operator allows an address, which else must be public and https."""
+        if url.scheme not in _PORTS or not url.host or url.userinfo:
+            raise EndpointRefused(f"{address[:200]} is not an address that can be called.")
+        allowed = any(_within(url, httpx.URL(prefix)) for prefix in self._allowed)
+        if url.scheme != "https" and not allowed:
+            raise EndpointRefused(f"{address} is not https, and not among ALLOWED_PRIVATE_ENDPOINTS.")
+        return allowed
+
+    async def _send(self, address: str, number: str, body: bytes, given: Sequence[tuple[str, str]], seconds: float) -> None:
+        url = httpx.URL(address)
+        headers = [("Host", url.netloc.decode()), *given]
+        async with (
+            httpx.AsyncClient(verify=self._authorities, trust_env=False, timeout=seconds, headers={"User-Agent": "recovery-api"}) as client,
+            client.stream(
+                "POST", url.copy_with(host=number), content=body, headers=headers, extensions={"sni_hostname": url.host}
+            ) as response,
+        ):
+            if not response.is_success:
+                raise EndpointRefused(f"The endpoint answered {response.status_code}.")
+
+    @cached_property
+    def _authorities(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
 
     async def _fetch(self, address: str) -> Fetched:
         last, *before = reversed(await self.judged(address))

@@ -12,7 +12,9 @@ from recovery_api.fhir.json import JsonObject, parse
 from recovery_api.fhir.search.extract import Extractor
 from recovery_api.fhir.search.query import SearchContext
 from recovery_api.identity.actor import Actor
+from recovery_api.identity.endpoints import Endpoints
 from recovery_api.identity.keys import Sealer
+from recovery_api.identity.remembered import Remembered
 from recovery_api.interactions.escalating import Escalating
 from recovery_api.policy.audit import Decision, Shown
 from recovery_api.policy.grant import Grants
@@ -112,6 +114,8 @@ class Server:
     labeller: Labeller
     links: Sealer
     """Seals page links."""
+    bindings: Sealer
+    """Seals what binds a websocket to Subscriptions."""
     clock: Callable[[], int]
     new_id: Callable[[], str]
     base: str
@@ -131,6 +135,10 @@ class Server:
     """Days before the end of a Consent in which somebody is told of it."""
     ages: Ages
     """From which age clients sign alone."""
+    endpoints: Endpoints
+    """Calls the endpoints of subscribers."""
+    remembered: Remembered
+    """Knows whose rights have ended."""
     published: Mapping[str, bytes] = field(repr=False)
     """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)

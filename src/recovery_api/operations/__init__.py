@@ -9,10 +9,12 @@ from recovery_api.operations.cover import cover
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
 from recovery_api.operations.evaluate_escalation import evaluate_escalation
 from recovery_api.operations.evaluate_measure import evaluate_measure
+from recovery_api.operations.events import events
 from recovery_api.operations.everything import everything
 from recovery_api.operations.expand import expand
 from recovery_api.operations.explain_access import explain_access
 from recovery_api.operations.frame import Operating, registered
+from recovery_api.operations.get_ws_binding_token import get_ws_binding_token
 from recovery_api.operations.goal_progress import goal_progress
 from recovery_api.operations.handover import handover
 from recovery_api.operations.language_check import language_check
@@ -29,6 +31,7 @@ from recovery_api.operations.return_note import return_note
 from recovery_api.operations.safety_plan import safety_plan
 from recovery_api.operations.session_summary import session_summary
 from recovery_api.operations.set_pace import set_pace
+from recovery_api.operations.status import status
 from recovery_api.operations.submit import submit
 from recovery_api.operations.subsumes import subsumes
 from recovery_api.operations.supervision_worklist import supervision_worklist
@@ -46,9 +49,11 @@ OPERATIONS = registered(
         "disclosure-accounting": disclosure_accounting,
         "evaluate-escalation": evaluate_escalation,
         "evaluate-measure": evaluate_measure,
+        "events": events,
         "everything": everything,
         "expand": expand,
         "explain-access": explain_access,
+        "get-ws-binding-token": get_ws_binding_token,
         "goal-progress": goal_progress,
         "handover": handover,
         "language-check": language_check,
@@ -65,6 +70,7 @@ OPERATIONS = registered(
         "safety-plan": safety_plan,
         "session-summary": session_summary,
         "set-pace": set_pace,
+        "status": status,
         "submit": submit,
         "subsumes": subsumes,
         "supervision-worklist": supervision_worklist,

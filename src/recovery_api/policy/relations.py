@@ -96,6 +96,7 @@ RULES: Mapping[str, RowRule] = MappingProxyType(
     {
         "all": RowRule("Every resource of the type.", EVERYTHING),
         "none": RowRule("No resource: what is written here is not read back.", NOTHING),
+        "own-subscriptions": RowRule("What the caller has made.", Own("creator", "=", CREATOR)),
         "of-target": RowRule("What names something that the caller sees, if it is not kept apart itself.", both(Via("target"), not_apart)),
         "of-document": RowRule(
             "What belongs to a document that the caller sees, and what belongs to none and was made by the caller.",

@@ -183,6 +183,10 @@ def _own_delete(change: Change) -> bool:
     return change.after is not None or _names(change, "performer")
 
 
+def _switched_off(change: Change) -> bool:
+    return change.after is not None and change.after.get("status") == "off" and _only(change, "status")
+
+
 def _not_published(change: Change) -> bool:
     return all((version.get("resourceType"), version.get("url")) not in published_urls() for version in change.versions)
 
@@ -224,6 +228,7 @@ RULES: Mapping[str, WriteRule] = MappingProxyType(
         ),
         "boundary-kept-apart": WriteRule("A boundary event has no subject and is about a Practitioner (focus).", _boundary_kept_apart),
         "not-published": WriteRule("The definitions that come with the program change with the program alone.", _not_published),
+        "switched-off": WriteRule("An operator switches a Subscription off (status off), and changes nothing else in it.", _switched_off),
         "own-delete": WriteRule("Only its performer deletes an Observation.", _own_delete),
     }
 )

@@ -1,13 +1,15 @@
 """The outbox: what was written, told in the order of stamps and only behind the horizon, so that nothing is told too late."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
-from sqlalchemy import BigInteger, ClauseElement, Text, delete, select, update
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import BigInteger, ClauseElement, Text, delete, select, tuple_
 
-from recovery_api.store.statement import bind
-from recovery_api.store.tables import outbox
+from recovery_api.fhir.errors import Conflict
+from recovery_api.store.reader import Reader
+from recovery_api.store.statement import bind, text
+from recovery_api.store.statements import horizon
+from recovery_api.store.tables import outbox, subscription
 from recovery_api.store.writer import Writer
 
 
@@ -23,42 +25,47 @@ class Event(NamedTuple):
 
 
 _COLUMNS = [outbox.c[name] for name in Event._fields]
+_KEY = [outbox.c[name] for name in ("stamp", "type", "id", "version")]
+_ORDER: Final = tuple(_KEY)
 
 
-async def take(writer: Writer, limit: int, until: int) -> Sequence[Event]:
-    """The oldest events that nobody has leased, now leased until the stamp; other processes take others."""
-    find, lease = writer.statements.steps("lease", _leasing)
-    named = {"now": writer.stamp, "limit": limit, "horizon": await writer.horizon()}
-    rows = await writer.connection.fetch(find.text, find.values(named))
-    events = [Event._make(cast("Any", row)) for row in rows]
-    await writer.connection.executemany(lease.text, [lease.values({"until": until, **_key(event)}) for event in events])
-    return events
+async def waiting(reader: Reader, limit: int) -> Sequence[Event]:
+    """The oldest events behind the horizon that nobody has settled."""
+    dialect = reader.statements.dialect
+    statement = reader.statements.fixed("outbox-waiting", lambda: _oldest(horizon(dialect)))
+    rows = await reader.connection.fetch(statement.text, statement.values({"most": limit}))
+    return [Event._make(cast("Any", row)) for row in rows]
 
 
 async def settle(writer: Writer, events: Sequence[Event]) -> None:
-    """The events are delivered: forget them."""
-    forget = writer.statements.fixed("settle", lambda: delete(outbox).where(*_this()))
-    await writer.connection.executemany(forget.text, [forget.values(_key(event)) for event in events])
+    """Forget events that were found waiting, all of them.
+
+    Raises Conflict where somebody else has settled some of them: then all that this transaction made of them must go.
+    """
+    statement = writer.statements.fixed("outbox-settle", _settling)
+    values = statement.values({f"of_{name}": getattr(events[-1], name) for name in ("stamp", "type", "id", "version")})
+    if await writer.connection.execute(statement.text, values) != len(events):
+        raise Conflict
 
 
-def _key(event: Event) -> dict[str, Any]:
-    return {f"of_{name}": getattr(event, name) for name in ("stamp", "type", "id", "version")}
+async def drain(writer: Writer) -> None:
+    """Forget all events up to the horizon, unless somebody is to be told of them after all."""
+    dialect = writer.statements.dialect
+    statement = writer.statements.fixed("outbox-drain", lambda: _draining(horizon(dialect)))
+    await writer.connection.execute(statement.text)
 
 
-def _this() -> list[Any]:
+def _draining(until: Any) -> ClauseElement:
+    somebody = select(subscription.c.id).where(subscription.c.status != text("off")).exists()
+    return delete(outbox).where(outbox.c.stamp <= until.scalar_subquery(), ~somebody)
+
+
+def _oldest(until: Any) -> ClauseElement:
+    found = select(*_COLUMNS).where(outbox.c.stamp <= until.scalar_subquery())
+    return found.order_by(*_ORDER).limit(bind("most", BigInteger()))
+
+
+def _settling() -> ClauseElement:
     numbers = {"stamp", "version"}
-    return [
-        outbox.c[name] == bind(f"of_{name}", cast("TypeEngine[Any]", BigInteger() if name in numbers else Text()))
-        for name in ("stamp", "type", "id", "version")
-    ]
-
-
-def _leasing() -> tuple[ClauseElement, ...]:
-    find = (
-        select(*_COLUMNS)
-        .where(outbox.c.stamp <= bind("horizon", BigInteger()), outbox.c.leased_until <= bind("now", BigInteger()))
-        .order_by(outbox.c.stamp, outbox.c.type, outbox.c.id, outbox.c.version)
-        .limit(bind("limit", BigInteger()))
-        .with_for_update(skip_locked=True)
-    )
-    return find, update(outbox).values(leased_until=bind("until", BigInteger())).where(*_this())
+    last = [bind(f"of_{column.name}", cast("Any", BigInteger() if column.name in numbers else Text())) for column in _KEY]
+    return delete(outbox).where(outbox.c.stamp <= last[0], tuple_(*_KEY) <= tuple_(*last))

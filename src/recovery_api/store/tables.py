@@ -11,7 +11,10 @@ metadata = MetaData()
 
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 UNDISTRIBUTED: Final = frozenset(
-    {"outbox", "claim", "relation", "client_context", "consent_rule", "clock", "audit_link", "audit_anchor", "audit_progress", "ledger"}
+    {
+        "outbox", "subscription", "subscription_event", "claim", "relation", "client_context", "consent_rule", "clock", "audit_link",
+        "audit_anchor", "audit_progress", "ledger",
+    }
 )
 """Tables that stay whole where the store is sharded; all others are distributed by `id`."""
 
@@ -214,11 +217,42 @@ outbox = Table(
     Column("version", BigInteger, nullable=False),
     _text("method"),
     _text("client"),
-    Column("sequence", BigInteger),
-    Column("leased_until", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("stamp", "type", "id", "version"),
 )
-"""What was written, for whoever delivers it. `sequence` is given behind the horizon, so it never has gaps that fill later."""
+"""What was written, for whoever makes events of it."""
+
+subscription = Table(
+    "subscription",
+    metadata,
+    _text("id"),
+    _text("topic"),
+    _text("client"),
+    _text("channel"),
+    _text("status"),
+    Column("caller", LargeBinary, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in ("since", "number", "delivered", "due", "beat", "failing", "leased_until")),
+    Column("failures", Integer, nullable=False),
+    PrimaryKeyConstraint("id"),
+    Index("subscription_client", "client"),
+)
+"""How each Subscription stands. `client` is "Patient/id" where it is about one alone; `caller` is who made it, with what their token
+opened. Events later than `since` are its; `number` were told, and those up to `delivered` have arrived. It is looked at again when it is
+`due`, its next heartbeat is at `beat`; of the last `failures` attempts the first was at `failing`. One worker at a time has it, until
+`leased_until`."""
+
+subscription_event = Table(
+    "subscription_event",
+    metadata,
+    _text("subscription"),
+    Column("stamp", BigInteger, nullable=False),
+    _text("type"),
+    _text("id"),
+    Column("version", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    PrimaryKeyConstraint("subscription", "stamp", "type", "id", "version"),
+    Index("subscription_event_number", "subscription", "number"),
+)
+"""The events of each Subscription. `number` is 0 until it is decided that the subscriber may be told; then it stays."""
 
 claim = Table("claim", metadata, _text("key"), PrimaryKeyConstraint("key"))
 """Keys that only one transaction, or one resource, may hold."""

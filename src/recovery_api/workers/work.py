@@ -12,6 +12,8 @@ from recovery_api.interactions.care.identity import screen
 from recovery_api.interactions.care.session_check_ins import miss
 from recovery_api.interactions.care.unacknowledged import reassign_due
 from recovery_api.interactions.context import Server
+from recovery_api.interactions.notifying.delivering import sweep
+from recovery_api.workers.deliver import deliver
 
 PAUSE: Final = 60.0
 """Seconds between two rounds."""
@@ -27,13 +29,15 @@ ROUNDS: Final[Sequence[tuple[Callable[[Server], Awaitable[object]], str]]] = (
     (supervision_check_ins.plan_all, "The next check-ins can't be planned now."),
     (expiring_consents.tell_all, "Whose consents end soon can't be told now."),
     (screen, "Referrals can't be matched now."),
+    (sweep, "The Subscriptions that have ended can't be closed now."),
 )
 """What is done each minute, and what is said where it fails."""
 
 
 async def work(server: Server) -> None:
-    """All background work, a round each minute, until it is cancelled."""
+    """All background work, until it is cancelled: a round each minute, and subscribers are told at once."""
     async with asyncio.TaskGroup() as rounds:
+        rounds.create_task(deliver(server))
         for task, complaint in ROUNDS:
             rounds.create_task(again(partial(task, server), complaint))
 

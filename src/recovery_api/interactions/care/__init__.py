@@ -23,6 +23,7 @@ from recovery_api.interactions.care import (
     requests,
     session_check_ins,
     sessions,
+    subscriptions,
     supervision_check_ins,
 )
 from recovery_api.interactions.care.written import Written
@@ -42,6 +43,7 @@ PREPARING: Mapping[str, Sequence[Step]] = MappingProxyType(
         "Goal": (goals.keep_the_pace,),
         "Observation": (notes.session_is_unsigned,),
         "ServiceRequest": (referrals.prepare_order,),
+        "Subscription": (subscriptions.prepare,),
         "Task": (
             escalations.complete_task,
             notes.reviewed_by_its_operations,
@@ -66,6 +68,7 @@ FOLLOWING: Mapping[str, Sequence[Step]] = MappingProxyType(
         "EpisodeOfCare": (episodes.follow,),
         "Observation": (escalations.follow_observation, boundary_events.follow),
         "QuestionnaireResponse": (instruments.score_response, escalations.follow_observation),
+        "Subscription": (subscriptions.follow,),
         "Task": (supervision_check_ins.follow_task, referrals.follow, identity.follow),
     }
 )
@@ -75,6 +78,7 @@ REMOVING: Mapping[str, Sequence[Step]] = MappingProxyType(
         "DocumentReference": (notes.not_while_read,),
         "Observation": (notes.session_is_unsigned,),
         "QuestionnaireResponse": (instruments.withdraw,),
+        "Subscription": (subscriptions.forget,),
     }
 )
 """By type, what must hold when a resource is deleted, and what goes with it: `before` and `after` are its last version."""

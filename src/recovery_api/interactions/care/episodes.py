@@ -1,4 +1,4 @@
-"""The end of an engagement: with the EpisodeOfCare end its care teams, the client's open Tasks and planned sessions (domain.md 1.2)."""
+"""The end of an engagement: with the EpisodeOfCare end its care teams, open Tasks, planned sessions and Subscriptions (domain.md 1.2)."""
 from functools import partial
 
 from recovery_api.domain import episodes
@@ -14,6 +14,7 @@ from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.interactions.care.session_check_ins import stop
 from recovery_api.interactions.care.sessions import revise
 from recovery_api.interactions.care.staffing import care_teams, members
+from recovery_api.interactions.care.subscriptions import close_about
 from recovery_api.interactions.care.written import Written
 from recovery_api.interactions.make import change, found
 
@@ -46,6 +47,7 @@ async def follow(written: Written) -> None:
         await _close_teams(written, {team for team in references_at(written.after, "team") if team not in shared})
         return
     await _close_teams(written)
+    await close_about(server, writer, client)
     moment = instant(writer.stamp)
     for task in await found(server, writer, "Task", ("patient", client), WAITING):
         if not any(has_coding(task, "code", TASK_CODE, code) for code in STAYING):
