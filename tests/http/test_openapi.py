@@ -98,6 +98,7 @@ def caller_for(api: Api, method: str, path: str, tag: str) -> Caller:
         type = "" if above == "/" else tag
         return next(caller for caller in (*CALLERS[:4], NOOR, *CALLERS[4:]) if (caller.role, code, type) in matrix.operations)
     fit = [caller for caller in CALLERS if (row := matrix.of(caller.role, tag)) and letter in row.may]
+    fit.sort(key=lambda caller: matrix.access[caller.role, tag].rows == "own-subscriptions")  # nobody made what was loaded
     return fit[0] if fit else RUTH
 
 

@@ -136,7 +136,7 @@ async def test_a_subscription_is_its_subscribers_alone_and_an_operator_switches_
         assert (await shared.as_(caller).delete(path)).status == 404
     for caller in (SAM, KIM):
         read = await shared.as_(caller).get(path)
-        assert (read.status, "channel" in read.json) == (200, False)
+        assert (read.status, read.json["channel"]["endpoint"], "header" in read.json["channel"]) == (200, "https://hook.example/x", False)
     kim = shared.as_(KIM)
     off = [{"op": "replace", "path": "/status", "value": "off"}]
     assert (await kim.patch(path, [*off, {"op": "replace", "path": "/reason", "value": "mine"}])).keys == {"switched-off"}

@@ -36,7 +36,7 @@ def copy(resource: JsonObject, row: Access | None, hidden: str, matrix: Matrix) 
 
     The reference that names the client stays, and so do those that the row keeps.
     """
-    out = [name for name in resource if row and name.removeprefix("_") in row.leaves_out]
+    out = _left_out(resource, row.leaves_out) if row else NOTHING
     found: Cuts = NOTHING
     if hidden:
         gone = frozenset(hidden.split(" "))
@@ -49,7 +49,19 @@ def copy(resource: JsonObject, row: Access | None, hidden: str, matrix: Matrix) 
             return key in gone and path.partition(".")[0] not in kept and (path, key) != (naming, client)
 
         found = cuts(resource, drops)
-    return Copy(resource, {**found, **dict.fromkeys(out)}, bool(row and row.leaves_out))
+    return Copy(resource, {**found, **out}, bool(row and row.leaves_out))
+
+
+def _left_out(resource: JsonObject, elements: Sequence[str]) -> Cuts:
+    """Elements that are left out, and elements of those ("channel.header"), with what stands beside primitive ones."""
+    found: dict[str | int, Cuts | None] = {}
+    for element in elements:
+        name, _, inner = element.partition(".")
+        if not inner:
+            found |= {each: None for each in (name, f"_{name}") if each in resource}
+        elif is_object(value := resource.get(name)) and (below := {each: None for each in (inner, f"_{inner}") if each in value}):
+            found[name] = below
+    return found
 
 
 def with_members(group: JsonObject, clients: Sequence[str]) -> JsonObject:
