@@ -59,8 +59,9 @@ def _left_out(resource: JsonObject, elements: Sequence[str]) -> Cuts:
         name, _, inner = element.partition(".")
         if not inner:
             found |= {each: None for each in (name, f"_{name}") if each in resource}
-        elif is_object(value := resource.get(name)) and (below := {each: None for each in (inner, f"_{inner}") if each in value}):
-            found[name] = below
+        elif is_object(value := resource.get(name)):
+            below: dict[str | int, Cuts | None] = {each: None for each in (inner, f"_{inner}") if each in value}
+            found |= {name: below} if below else {}
     return found
 
 
