@@ -15,7 +15,7 @@ PORT_OPTION := --port $(PORT)
 export RECOVERY_PUBLIC_URL ?= http://127.0.0.1:$(PORT)
 endif
 
-.PHONY: help install demo serve test test-system-postgresql check lint types floors format bench openapi reference definitions image lock
+.PHONY: help install demo serve test test-system-postgresql check lint types floors format bench openapi clients reference definitions image lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,14 @@ openapi: .venv/.dev ## openapi/recovery-api.json from the definitions
 	@$(BIN)/recovery-api openapi > openapi/recovery-api.json.new
 	@mv openapi/recovery-api.json.new openapi/recovery-api.json
 
+clients: clients/typescript/src/schema.ts clients/python/src/recovery_client/generated/__init__.py ## clients/: typed clients from openapi/recovery-api.json
+
+clients/typescript/src/schema.ts: openapi/recovery-api.json clients/typescript/node_modules/.installed
+	@cd clients/typescript && node_modules/.bin/openapi-typescript ../../$< --output src/schema.ts >/dev/null
+
+clients/python/src/recovery_client/generated/__init__.py: openapi/recovery-api.json clients/python/generate.py .venv/.clients
+	@.venv/clients/bin/python clients/python/generate.py
+
 reference: .venv/.dev ## docs/reference: settings, who may do what, rules and errors
 	@$(BIN)/python scripts/write_reference.py
 
@@ -88,4 +96,15 @@ lock: .venv/.dev ## requirements/ from pyproject.toml (ARGS="--upgrade" takes ne
 .venv/.spark: requirements/spark.txt .venv/.dev
 	@echo "Installing Spark, for its tests, into .venv"
 	@$(PIP) install --require-hashes --requirement requirements/spark.txt
+	@touch $@
+
+.venv/.clients: requirements/clients.txt .venv/.dev
+	@echo "Installing what the clients need into .venv/clients"
+	@$(PYTHON) -m venv --without-pip .venv/clients
+	@$(BIN)/uv pip install --quiet --python .venv/clients/bin/python --require-hashes --requirement requirements/clients.txt
+	@touch $@
+
+%/node_modules/.installed: %/package-lock.json
+	@echo "Installing what $* needs"
+	@cd $* && npm ci --silent
 	@touch $@

@@ -4,6 +4,7 @@
 #   build.txt    what builds the package
 #   runtime.txt  what the server needs
 #   dev.txt      both of them, and what tests, lint and benchmarks need
+#   clients.txt  what the generated clients and other people's clients need, in an environment of their own
 #   spark.txt    Spark, for the tests that run on it
 #
 # What is locked stays, unless it is asked for: scripts/lock.sh --upgrade, or scripts/lock.sh --upgrade-package NAME.
@@ -20,6 +21,7 @@ resolve() {
 resolve runtime pyproject.toml "$@"
 resolve build --group build "$@"
 resolve dev pyproject.toml --group dev --constraint requirements/runtime.txt --constraint requirements/build.txt "$@"
+resolve clients --group clients "$@"
 
 resolve spark --group spark "$@"
 

@@ -56,6 +56,18 @@ async def test_a_page_link_carries_all_of_the_search(ruth: Client) -> None:
         assert "patient=yan" in (page.link("self") or "")
 
 
+@pytest.mark.parametrize("start", ["Observation?patient=yan&_count=2", "_history?_count=2"])
+async def test_the_size_of_a_page_may_be_said_anew_beside_its_link(ruth: Client, start: str) -> None:
+    first = await ruth.get(start)
+    second = await ruth.get(f"{first.link('next')}&_count=3")
+    third = await ruth.get(second.link("next") or "")
+    assert [len(page.json["entry"]) for page in (first, second)] == [2, 3]
+    assert len(third.json["entry"]) in {2, 3}  # the last of seven, or three more
+    assert "_count=3" in (second.link("self") or "")
+    for wrong in ("_count=x", "_count=3&_count=4"):
+        assert (await ruth.get(f"{first.link('next')}&{wrong}")).status == 400
+
+
 async def next_of(client: Client, path: str) -> str:
     answer = await client.get(path)
     link = answer.link("next")

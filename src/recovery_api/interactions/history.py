@@ -9,7 +9,7 @@ from recovery_api.fhir.instants import instant
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.disclosure import disclosure
-from recovery_api.interactions.pages import followed, link, next_link
+from recovery_api.interactions.pages import COUNT, followed, link, next_link, sized
 from recovery_api.interactions.present import copied, present
 from recovery_api.interactions.shown import shown
 from recovery_api.interactions.unit import Reading
@@ -40,11 +40,11 @@ async def history(reading: Reading) -> FhirResult:
 
 
 def _asked(reading: Reading) -> tuple[list[tuple[str, str]], HistoryCursor | None]:
-    page = followed(reading)
+    page = followed(reading, COUNT)
     if page is None:
         return list(reading.request.query), None
     pairs, cursor = page
-    return [(name, value) for name, value in pairs], HistoryCursor(*cursor)
+    return sized(reading, pairs), HistoryCursor(*cursor)
 
 
 def _query(reading: Reading, pairs: Sequence[tuple[str, str]], cursor: HistoryCursor | None) -> HistoryQuery:

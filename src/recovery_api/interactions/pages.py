@@ -2,7 +2,7 @@
 
 Sealed, not only signed: a link says up to which moment the search looks, and that is nobody's business.
 """
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -11,7 +11,7 @@ import msgspec
 from recovery_api.fhir.errors import BadRequest, Issue
 from recovery_api.interactions.context import FhirRequest, Server
 
-PARAMETER = "_page"
+PARAMETER, COUNT = "_page", "_count"
 
 
 class Asking(Protocol):
@@ -39,20 +39,28 @@ def next_link(asking: Asking, content: Any) -> str:
     return link(asking, [(PARAMETER, sealed), *asking.request.look])
 
 
-def followed(asking: Asking) -> Any:
-    """The content of the page link that the request follows; None where it begins anew.
+def followed(asking: Asking, *beside: str) -> Any:
+    """The content of the page link that the request follows; None where it begins anew. `beside` may stand beside the link.
 
     Raises BadRequest for a link with more beside it, and the same for one that was changed, is another caller's, or leads elsewhere.
     """
     sealed = [value for name, value in asking.request.query if name == PARAMETER]
     if not sealed:
         return None
-    if len(asking.request.query) > 1:
+    if len(sealed) > 1 or any(name not in {PARAMETER, *beside} for name, _ in asking.request.query):
         raise BadRequest(Issue("invalid", f"{PARAMETER} stands alone: the link holds all of the search."))
     content = asking.server.links.unseal(sealed[0], _whose(asking.request))
     if content is None:
         raise BadRequest(Issue("value", f"{PARAMETER} is not a page link of this caller's for this address; begin the search again."))
     return msgspec.json.decode(content)
+
+
+def sized(asking: Asking, pairs: Iterable[Sequence[str]]) -> list[tuple[str, str]]:
+    """The parameters that a page link holds, with the `_count` that stands beside the link in place of theirs: some clients (Medplum's)
+    say the size of each page anew.
+    """
+    said = [(name, value) for name, value in asking.request.query if name == COUNT]
+    return [*((name, value) for name, value in pairs if not (said and name == COUNT)), *said]
 
 
 def _path(request: FhirRequest) -> str:

@@ -16,7 +16,7 @@ from recovery_api.fhir.search.query import Pair, Query
 from recovery_api.fhir.summary import summarized, with_elements
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.disclosure import disclosure, noticed_entry
-from recovery_api.interactions.pages import followed, link, next_link
+from recovery_api.interactions.pages import COUNT, followed, link, next_link, sized
 from recovery_api.interactions.present import looks_as_stored, present
 from recovery_api.interactions.shown import shown
 from recovery_api.interactions.unit import Reading
@@ -79,12 +79,12 @@ async def search(reading: Reading) -> FhirResult:
 
 
 def _asked(reading: Reading) -> Asked:
-    page = followed(reading)
+    page = followed(reading, COUNT)
     if page is None:
         return Asked(reading.request.query, reading.request.prefer.handling == "lenient")
     pairs, lenient, cursor = page
     snapshot, sorted_by, id, type = cursor
-    return Asked(tuple((name, value) for name, value in pairs), lenient, Cursor(snapshot, tuple(sorted_by), id, type))
+    return Asked(tuple(sized(reading, pairs)), lenient, Cursor(snapshot, tuple(sorted_by), id, type))
 
 
 def _query(reading: Reading, asked: Asked) -> Query:
