@@ -109,7 +109,7 @@ def parameters(table: ParameterTable) -> dict[str, JsonObject]:
     }
     found["_format"] = _query("_format", ref("FormatName"), "JSON is what is served")
     found["_pretty"] = _query("_pretty", {"type": "boolean"}, "Whether the answer is laid out for reading")
-    found["_page"] = _query("_page", {"type": "string"}, "As a `next` link says it; it stands alone, save `_count`, and is the caller's own")
+    found["_page"] = _query("_page", {"type": "string"}, "As a `next` link says it; alone, or with `_count`; it is the caller's own")
     found["_since"] = _query("_since", ref("FhirInstant"), "Versions since then")
     found["_at"] = _query("_at", ref("FhirDateTime"), "Versions that were current at some time of it")
     found["_type"] = _query("_type", {"type": "string"}, "Resource types, with commas between them")
