@@ -61,7 +61,7 @@ def test_no_file_names_a_registry() -> None:
     assert [name for name, text in texts() if name not in {_this(), "scripts/lock.sh"} and REGISTRY.search(text)] == []
 
 
-@pytest.mark.parametrize("name", ["runtime", "build", "dev", "spark"])
+@pytest.mark.parametrize("name", ["runtime", "build", "dev", "spark", "clients"])
 def test_requirements_are_pinned_with_hashes_and_nothing_else(name: str) -> None:
     pin = re.compile(r"[\w.-]+(?:\[[\w,-]+\])?==\S+(?: ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?")
     lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
@@ -70,9 +70,9 @@ def test_requirements_are_pinned_with_hashes_and_nothing_else(name: str) -> None
 
 def test_every_dependency_is_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    spark = project["dependency-groups"].pop("spark")
+    apart = {name: project["dependency-groups"].pop(name) for name in ("spark", "clients")}
     groups = [entry for group in project["dependency-groups"].values() for entry in group if isinstance(entry, str)]
-    for name, wanted in (("runtime", project["project"]["dependencies"]), ("dev", groups), ("spark", spark)):
+    for name, wanted in (("runtime", project["project"]["dependencies"]), ("dev", groups), *apart.items()):
         locked = re.findall(r"^(\S+?)==", (ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE)
         assert {_plain(requirement) for requirement in wanted} - {_plain(pin) for pin in locked} == set()
 
