@@ -28,7 +28,7 @@ demo: .venv/.runtime ## the demo world on 127.0.0.1:8000 (PORT=), with sign-ins;
 serve: .venv/.runtime ## the server, as the environment's RECOVERY_ settings say (PORT=, ARGS=)
 	@$(BIN)/recovery-api serve $(PORT_OPTION) $(ARGS)
 
-test: .venv/.spark ## the whole suite, on SQLite and on a PostgreSQL that it starts itself (WORKERS=, ARGS=)
+test: .venv/.spark clients tests/clients/node_modules/.installed ## the whole suite, on SQLite and on a PostgreSQL that it starts itself (WORKERS=, ARGS=)
 	@scripts/chromium.sh
 	@scripts/java.sh
 	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(ARGS)
