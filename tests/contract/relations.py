@@ -73,9 +73,10 @@ class Relations:
         return local("organization-type", "agency") in codes(*found.get("type", []))
 
     # care teams ------------------------------------------------------------------------------------------------------
-    def participants(self, client: str) -> Iterator[tuple[Resource, Resource]]:
+    def participants(self, client: str, *states: str) -> Iterator[tuple[Resource, Resource]]:
+        """The participants of the client's teams in these states (none: active)."""
         for team in self.of("CareTeam"):
-            if team.get("status") == "active" and reference(team.get("subject")) == client and self.begun(team.get("period", {})):
+            if team.get("status") in (states or ("active",)) and reference(team.get("subject")) == client and self.begun(team.get("period", {})):
                 yield from ((team, each) for each in team.get("participant", []))
 
     def members(self, client: str) -> Iterator[Resource]:
@@ -93,7 +94,7 @@ class Relations:
 
     def in_grace(self, caller: Caller, client: str) -> bool:
         """Whether a companion of the client stopped being one within the last seven days."""
-        for team, participant in self.participants(client):
+        for team, participant in self.participants(client, "active", "inactive"):
             ends = [end for end in (self.end(team.get("period", {})), self.end(participant.get("period", {}))) if end]
             if (
                 reference(participant.get("member")) == caller.fhir_user

@@ -13,7 +13,7 @@ from recovery_api.fhir.json import JsonObject, load
 from recovery_api.interactions import make
 from recovery_api.store.visibility import SYSTEM
 from tests.api import Api, serving
-from tests.callers import CHEN, KIM, MAYA, RUTH
+from tests.callers import CHEN, KIM, LEO, MAYA, RUTH
 from tests.databases import Databases
 from tests.http.recorded import made
 from tests.http.resources import care_team, session
@@ -82,6 +82,31 @@ async def test_with_the_episode_end_care_team_tasks_and_planned_sessions(
     assert {cancellation_of(await stored(busy, f"Encounter/{id}")) for id in ("e-planned", "e-arrived")} == {"engagement-ended"}
     for caller in (MAYA, RUTH, CHEN):
         assert (await busy.as_(caller).get("Patient/ana")).status == 404
+
+
+async def test_a_companion_finishes_her_notes_for_seven_days_after_a_discharge_too(api: Api) -> None:
+    kept, closed = ("DocumentReference/d-ana-2", "Binary/b-ana-2", "Encounter/e-ana-2"), ("Patient/ana", "Observation/o-ana-mood")
+    assert [(await api.as_(MAYA).get(path)).status for path in (*kept, *closed)] == [200] * 5
+    assert (await api.as_(RUTH).patch("EpisodeOfCare/eoc-ana", status("finished"))).status == 200
+
+    async def told() -> list[int]:
+        return [(await api.as_(MAYA).get(path)).status for path in (*kept, *closed)]
+
+    assert await told() == [200, 200, 200, 404, 404]
+    assert {"d-ana-1", "d-ana-2"} <= (await api.as_(MAYA).get("DocumentReference")).ids
+    assert (await api.as_(LEO).get(kept[0])).status == 404
+    api.clock.move(seconds=3 * 86_400)
+    draft = (await api.as_(MAYA).get(kept[0])).json
+    assert (await api.as_(MAYA).put(kept[0], draft | {"description": "With the end of it"})).status == 200
+    assert (await api.as_(MAYA).request("POST", f"{kept[0]}/$submit", headers={"if-match": 'W/"2"'})).status == 200
+    api.clock.move(seconds=4 * 86_400 + 1)
+    assert await told() == [404] * 5
+
+
+async def test_who_only_leaves_a_team_that_is_closed_without_an_end_keeps_nothing(api: Api) -> None:
+    team = (await api.as_(RUTH).get("CareTeam/ct-ana")).json
+    assert (await api.as_(RUTH).put("CareTeam/ct-ana", team | {"status": "inactive"})).status == 200
+    assert (await api.as_(MAYA).get("DocumentReference/d-ana-2")).status == 404
 
 
 async def test_what_was_booked_is_called_off_with_its_session(api: Api) -> None:

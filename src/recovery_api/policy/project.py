@@ -12,7 +12,7 @@ from recovery_api.fhir.json import JsonObject
 from recovery_api.fhir.paths import has_coding, references_at
 from recovery_api.policy.consent import consent_rules
 from recovery_api.policy.periods import interval, within
-from recovery_api.store.records import Relation
+from recovery_api.store.records import NEVER, Relation
 
 COMPANION = ("http://nucc.org/provider-taxonomy", "175T00000X")
 CASE_MANAGER = ("http://nucc.org/provider-taxonomy", "171M00000X")
@@ -31,11 +31,15 @@ def _client_of(resource: JsonObject, path: str) -> str:
 
 def _care_team(team: JsonObject, zone: ZoneInfo) -> Iterator[Relation]:
     client = _client_of(team, "subject")
-    if team.get("status") != "active" or not client:
+    if team.get("status") not in {"active", "inactive"} or not client:
         return
     for participant in team.get("participant", ()):
         holder = _first(participant, "member")
         starts, ends = within(interval(team.get("period"), zone), interval(participant.get("period"), zone))
+        if team["status"] == "inactive":
+            if "companion" in _team_kinds(participant, holder) and ends != NEVER:
+                yield Relation("former-companion", holder, client, _first(participant, "onBehalfOf"), "", starts, ends)
+            continue
         yield Relation("on-team", holder, f"CareTeam/{team['id']}", "", "", starts, ends)
         for kind in _team_kinds(participant, holder):
             yield Relation(kind, holder, client, _first(participant, "onBehalfOf"), "", starts, ends)

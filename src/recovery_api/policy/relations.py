@@ -67,8 +67,8 @@ def not_psychotherapy_of_others(author: str) -> Expression:
 # Companions: clients on whose active CareTeam they are a member now.
 not_denied_in_person = Not(DeniedInPerson())
 companion_client = both(ClientOf(("companion",), HOLDER, ORGANIZATION), not_denied_in_person)
-# A companion finishes her own notes for some days after the end of her membership (D12).
-companion_client_lately = both(ClientOf(("companion",), HOLDER, ORGANIZATION, lately=True), not_denied_in_person)
+# A companion finishes her own notes for some days after the end of her membership (D12), also where a discharge has closed the team.
+companion_client_lately = both(ClientOf(("companion", "former-companion"), HOLDER, ORGANIZATION, lately=True), not_denied_in_person)
 not_of_somebody_elses_client = either(no_client, companion_client)
 about_me = either(mine("about", "recipient", "focus"), PartyIn(("about", "recipient", "focus"), ("own-role",), HOLDER))
 
