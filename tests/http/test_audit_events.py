@@ -7,7 +7,8 @@ import pytest
 from recovery_api.fhir.errors import Unprocessable
 from recovery_api.fhir.json import JsonObject
 from recovery_api.identity.actor import Actor
-from recovery_api.identity.events import SignIn, SignOut, TokenIssued
+from recovery_api.fhir.terminology import carried
+from recovery_api.identity.events import Decision, Event, SignIn, SignOut, TokenIssued, TokenRefused, TokenRevoked
 from recovery_api.identity.scopes import Scopes
 from recovery_api.interactions import validate
 from recovery_api.interactions.audit_events import project
@@ -141,6 +142,21 @@ def test_events_of_other_kinds_are_valid_too() -> None:
         event = audit_event(Record("id-1", 0, body), facts, "http://127.0.0.1:8000/fhir", 1)
         validate.check(event, "AuditEvent")
         assert (event["type"]["code"], event["outcome"]) == (type, outcome)
+
+
+def test_whatever_is_asked_of_the_authorization_server_has_a_code_that_is_published() -> None:
+    grants = ("authorization_code", "refresh_token", "client_credentials")
+    events: list[Event] = [
+        Decision("maya", "console", "recovery/companion"),
+        *(TokenIssued("console", "Practitioner/maya", kind, "recovery/companion", "j-1") for kind in grants),
+        *(TokenRefused("console", kind, "invalid_grant", "") for kind in (*grants, "", "password", "Ana's secret\nis out")),
+        *(TokenRevoked("console", "j-1", why) for why in ("revocation", "reuse", "sign-out")),
+    ]
+    facts = [told(event) for event in events]
+    made = [audit_event(Record("id-1", 0, audit.encoded(one)), one, "http://127.0.0.1:8000/fhir", 1) for one in facts]
+    published = carried().codes("https://recovery-api.example.org/fhir/ValueSet/audit-subtype")
+    assert {(each["subtype"][-1]["system"], each["subtype"][-1]["code"]) for each in made} == published
+    assert not any(b"secret" in audit.encoded(one) for one in facts)
 
 
 def weighed(events: list[JsonObject]) -> list[tuple[str, str, list[str]]]:

@@ -3,6 +3,8 @@ from recovery_api.identity.events import Decision, Event, SignIn, SignOut, Token
 from recovery_api.identity.scopes import Scopes
 from recovery_api.policy.audit import Facts
 
+GRANT_TYPES = frozenset({"authorization_code", "refresh_token", "client_credentials"})
+
 
 def told(event: Event) -> Facts:
     """The facts of an event."""
@@ -18,7 +20,7 @@ def told(event: Event) -> Facts:
         case TokenIssued(client_id, subject, grant_type, scope, jti, patient):
             return _token(grant_type, subject, client_id, scope, jti=jti, patient=patient)
         case TokenRefused(client_id, grant_type):
-            return _token(grant_type, "", client_id, "", permitted=False)
+            return _token(grant_type if grant_type in GRANT_TYPES else "other", "", client_id, "", permitted=False)
         case TokenRevoked(client_id, mark, why):
             return _token(why, "", client_id, "", jti=mark)
 
