@@ -76,7 +76,8 @@ class Relations:
     def participants(self, client: str, *states: str) -> Iterator[tuple[Resource, Resource]]:
         """The participants of the client's teams in these states (none: active)."""
         for team in self.of("CareTeam"):
-            if team.get("status") in (states or ("active",)) and reference(team.get("subject")) == client and self.begun(team.get("period", {})):
+            begun = self.begun(team.get("period", {}))
+            if begun and team.get("status") in (states or ("active",)) and reference(team.get("subject")) == client:
                 yield from ((team, each) for each in team.get("participant", []))
 
     def members(self, client: str) -> Iterator[Resource]:

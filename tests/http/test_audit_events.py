@@ -6,8 +6,8 @@ import pytest
 
 from recovery_api.fhir.errors import Unprocessable
 from recovery_api.fhir.json import JsonObject
-from recovery_api.identity.actor import Actor
 from recovery_api.fhir.terminology import carried
+from recovery_api.identity.actor import Actor
 from recovery_api.identity.events import Decision, Event, SignIn, SignOut, TokenIssued, TokenRefused, TokenRevoked
 from recovery_api.identity.scopes import Scopes
 from recovery_api.interactions import validate
