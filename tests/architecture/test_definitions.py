@@ -1,6 +1,8 @@
 """The definitions, the code and the access policy say the same: there is no orphan, and nothing is promised that is not done."""
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,3 +110,29 @@ def test_every_search_parameter_and_include_is_told(statement: JsonObject) -> No
             found = TABLE.find(source, code)
             assert found is not None
             assert not found.targets or entry["type"] in found.targets
+
+
+def test_every_code_of_loinc_has_its_check_digit() -> None:
+    """A code that is said from memory, or mistyped, seldom has it."""
+    codes = [code for path in DEFINITIONS.glob("*-*.json") for code in loinc_codes(json.loads(path.read_bytes()))]
+    assert len(codes) > 150
+    assert [code for code in codes if code[-1] != check_digit(code)] == []
+    assert [code for code in ("LA6572-9", "44260-9") if code[-1] == check_digit(code)] == []
+
+
+def loinc_codes(value: Any) -> Iterator[str]:
+    """The codes of LOINC's system, wherever they stand: of questions, of answers (LA…)."""
+    if isinstance(value, dict):
+        if value.get("system") == "http://loinc.org":
+            yield from (each["code"] for each in (value, *value.get("concept", ())) if "code" in each)
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from loinc_codes(each)
+
+
+def check_digit(code: str) -> str:
+    """Mod 10 of the number (LOINC Users' Guide); the letters of an answer's code add 5, as in the answer lists that LOINC publishes."""
+    letters, number = code[:-2].startswith("LA"), code.removeprefix("LA").partition("-")[0]
+    doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(number)))
+    return str((-sum(each // 10 + each % 10 for each in doubled) + (5 if letters else 0)) % 10)
