@@ -29,7 +29,13 @@ DEMOS = (
         "docs/how-to/record-a-session.md",
         "docs/how-to/sign-a-note.md",
     ),
-    ("docs/how-to/supervise.md", "docs/how-to/send-a-referral.md", "docs/how-to/clients-rights.md", "docs/how-to/analyse.md"),
+    (
+        "docs/how-to/supervise.md",
+        "docs/how-to/send-a-referral.md",
+        "docs/how-to/clients-rights.md",
+        "docs/how-to/subscribe.md",
+        "docs/how-to/analyse.md",
+    ),
 )
 """Pages that run one after the other on a demo of their own."""
 DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("**/*.md" if folder.name == "docs" else "*.md"))
