@@ -11,7 +11,7 @@ from tests.callers import APP_ANA, LEO, MAYA, OMAR, RUTH, SYS_LAKESIDE, SYS_RIVE
 from tests.databases import Databases
 from tests.http.escalating import YES, response
 from tests.http.notified import Endpoint, deliver, listening, wish
-from tests.http.recorded import made
+from tests.http.recorded import finished, made
 from tests.http.referring import referred, status
 from tests.http.resources import observation, session
 
@@ -93,6 +93,7 @@ async def test_each_other_topic_tells_what_it_says(api: Api, endpoint: Endpoint)
         await ruth.post("Subscription", wish("check-in-missed", endpoint.address(name), f"Task?practitioner=Practitioner/{name}"))
     await ruth.post("Subscription", wish("session-finished", endpoint.address("other"), "Encounter?participant=Practitioner/leo"))
     await deliver(api)
+    over = await finished(maya)
     here = await made(maya, session())
     for state in ("arrived", "in-progress"):
         assert (await maya.patch(here, status(state))).status == 200
@@ -102,6 +103,7 @@ async def test_each_other_topic_tells_what_it_says(api: Api, endpoint: Endpoint)
     [missed] = endpoint.told("maya")
     assert missed[1].startswith("Task/")
     assert endpoint.told("leo") == []
+    assert (endpoint.told("session-finished"), endpoint.told("other")) == ([("1", over)], [])
     team = (await ruth.get("CareTeam/ct-ana")).json
     assert (await ruth.put("CareTeam/ct-ana", team | {"name": "Another name"})).status == 200
     await deliver(api)
