@@ -35,8 +35,8 @@ async def _match(server: Server) -> bool:
     if events:
         async with server.store.writer(server.grants.system) as writer:
             if listening:
-                await subscriptions.add(writer, found)
                 await outbox.settle(writer, events)
+                await subscriptions.add(writer, found)
             else:
                 await outbox.drain(writer)
     return len(events) == BATCH
