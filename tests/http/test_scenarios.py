@@ -7,7 +7,7 @@ import pytest
 
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client, Response
-from tests.callers import APP_ANA, CHEN, LEO, MAYA, NOOR, OMAR, PATEL, RUTH, SYS_RIVERBEND, Caller
+from tests.callers import APP_ANA, CHEN, LEO, MAYA, NOOR, OMAR, PATEL, RUTH, SAM, SYS_RIVERBEND, Caller
 from tests.http.resources import care_team, local, note, observation, patient, session
 
 NOW = "2026-11-10T12:00:00Z"
@@ -89,6 +89,9 @@ async def test_7_a_companion_who_is_not_on_the_team_finds_no_session_to_start(ap
         assert [answer.status for answer in answers] == [expected] * 2
         assert answers[0].body == answers[1].body
     assert (await api.as_(MAYA).get(encounter)).json["status"] == "planned"
+    logged = (await api.as_(SAM).get("AuditEvent", agent="Practitioner/leo", outcome="4")).matches
+    assert sorted(event["action"] for event in logged) == ["U"] * 4
+    assert encounter in {entity["what"].get("reference") for event in logged for entity in event["entity"] if "what" in entity}
 
 
 async def test_8_a_finished_session_does_not_begin_again(api: Api) -> None:
@@ -116,9 +119,12 @@ async def test_9_a_clinician_sees_the_signed_note_and_no_trace_of_the_draft(shar
 
 async def test_17_what_a_consent_carves_out_is_not_there(shared: Api) -> None:
     chen = shared.as_(CHEN)
-    found, total = await seen(chen, "DocumentReference?patient=cora")
-    assert "d-cora-2" not in found
-    assert total == len(found)
+    answer = await chen.get("DocumentReference?patient=cora")
+    assert (answer.ids, answer.json["total"]) == ({"d-cora-1"}, 1)
+    [outcome] = [entry for entry in answer.json["entry"] if entry["search"]["mode"] == "outcome"]
+    assert "42 CFR part 2" in outcome["resource"]["issue"][0]["diagnostics"]
+    visit = await chen.get("Encounter/e-cora-1")
+    assert (visit.status, "F50.00" in visit.body.decode()) == (200, True)
     for hidden in ("DocumentReference/d-cora-2", "Binary/b-cora-2", "Provenance/prov-d-cora-2", "Condition/cond-cora-oud"):
         assert (await chen.get(hidden)).status == 404
 
@@ -154,6 +160,8 @@ async def test_19_and_20_without_a_consent_in_force_there_is_nothing(
     for kind in ("Encounter", "DocumentReference", "Condition", "Consent", "Observation"):
         assert await seen(asking, f"{kind}?patient={client}") == (set(), 0)
     assert await seen(asking, f"Patient?_id={client}") == (set(), 0)
+    absent, everything = [await asking.get(f"Patient/{id_}/$everything") for id_ in ("absent", client)]
+    assert (everything.status, everything.body) == (404, absent.body)
 
 
 async def test_24_a_clients_app_sees_what_is_final_of_their_own_and_nothing_about_staff(shared: Api) -> None:
