@@ -45,6 +45,30 @@ async def test_1_a_referral_that_is_accepted_becomes_an_engagement_of_ours_and_t
     assert (await shared.as_(OMAR).get(ours)).status == 404
 
 
+async def test_1_a_referral_comes_with_the_consent_that_the_clinic_holds(shared: Api) -> None:
+    lakeside, ruth = shared.as_(SYS_LAKESIDE), shared.as_(RUTH)
+    sent = referral("LS-881-signed")
+    signed = {
+        "resourceType": "Consent",
+        "status": "proposed",
+        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "patient": {"reference": sent["entry"][0]["fullUrl"]},
+        "dateTime": "2026-11-09T15:00:00Z",
+        "policy": [{"uri": "https://www.ecfr.gov/current/title-42/part-2"}],
+        "provision": {"type": "permit"},
+    }
+    sent["entry"].append({"resource": signed, "request": {"method": "POST", "url": "Consent"}})
+    answer = await lakeside.post("", sent)
+    assert answer.status == 200, answer.body
+    *_, task, consent = locations(answer)
+    assert (await ruth.patch(task, status("accepted"))).status == 200
+    assert (await ruth.get(task)).json["status"] == "accepted"
+    assert (await lakeside.get(consent)).status == 403
+    for outsider in (MAYA, LEO, CHEN, SYS_RIVERBEND):
+        assert (await shared.as_(outsider).get(consent)).status == 404
+
+
 async def test_2_a_referral_that_is_sent_again_is_answered_as_before_and_another_under_its_identifier_is_refused(shared: Api) -> None:
     lakeside = shared.as_(SYS_LAKESIDE)
     first = await lakeside.post("", referral("LS-2"))
