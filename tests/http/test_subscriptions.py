@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from recovery_api.fhir.json import JsonObject
+from recovery_api.identity.accounts import Account
+from recovery_api.interactions import validate
+from recovery_api.interactions.notifying.delivering import sweep
 from tests.api import Api, serving
 from tests.callers import APP_ANA, CHEN, KIM, LEO, MAYA, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND
 from tests.databases import Databases
@@ -156,3 +159,40 @@ async def test_the_capabilities_name_profile_topics_and_operations(shared: Api) 
     assert {topic("note-cosigned"), topic("referral-status"), topic("check-in-missed")} <= named
     assert len(named) == 8
     assert {"status", "events", "get-ws-binding-token"} <= {each["name"] for each in said["operation"]}
+
+
+async def test_what_claims_the_profile_is_taken_and_what_is_told_keeps_the_profiles_of_notifications(api: Api, endpoint: Endpoint) -> None:
+    ehr = api.as_(SYS_RIVERBEND)
+    claimed = {"meta": {"profile": ["http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription"]}}
+    made = await ehr.post("Subscription", wish("note-cosigned", endpoint.address(), ANA) | claimed)
+    assert made.status == 201, made.body
+    await deliver(api)
+    await submit(api.as_(MAYA), "DocumentReference/d-ana-2")
+    await cosign(api.as_(RUTH), "DocumentReference/d-ana-2")
+    await deliver(api)
+    assert endpoint.kinds() == ["handshake", "event-notification"]
+    for bundle in (each.bundle for each in endpoint.at()):
+        validate.check(bundle, "Bundle")
+        parameters = bundle["entry"][0]["resource"]
+        for one in (bundle, parameters):
+            assert validate.conforms(one, one["meta"]["profile"]) == []
+
+
+async def test_an_account_that_is_disabled_and_an_end_that_passes_switch_it_off(api: Api, endpoint: Endpoint) -> None:
+    ruth, maya = api.as_(RUTH), api.as_(MAYA)
+    accounts = api.running.authorization.accounts
+    for name, role in (("ruth", "case-manager"), ("maya", "companion")):
+        account = Account(username=name, role=role, fhir_user=f"Practitioner/{name}")
+        await accounts.add(account, "a long enough passphrase")
+    made = {
+        "ruth": await ruth.post("Subscription", wish("session-finished", endpoint.address("ruth"))),
+        "maya": await maya.post("Subscription", wish("session-finished", endpoint.address("maya")) | {"end": "2026-11-10T13:00:00Z"}),
+    }
+    await deliver(api)
+    assert (endpoint.kinds("ruth"), endpoint.kinds("maya")) == (["handshake"], ["handshake"])
+    await accounts.change("ruth", disabled=True)
+    api.clock.move(seconds=3_601)
+    await sweep(api.running.server)
+    for client, said in made.items():
+        there = (await api.as_(SAM).get(f"Subscription/{said.json['id']}")).json
+        assert (there["status"], "error" in there) == ("off", True), client

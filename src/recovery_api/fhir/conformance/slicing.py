@@ -86,4 +86,5 @@ def _is_of_type(slice: Constraint, value: Value, path: str) -> bool:
         wanted = {type_of(url) for one in slice.types() for url in one.get("targetProfile", ())}
         literals = [parse_reference(one.json.get("reference", "")) for one in found]
         return any(literal is not None and literal.type in wanted for literal in literals)
-    return value.type in {one["code"] for one in slice.types()}
+    at, found = _at(slice, value, path)
+    return at is not None and not {one.type for one in found}.isdisjoint(one["code"] for one in at.types())
