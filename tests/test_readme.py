@@ -35,6 +35,7 @@ DEMOS = (
         "docs/how-to/clients-rights.md",
         "docs/how-to/subscribe.md",
         "docs/how-to/analyse.md",
+        "docs/how-to/build-a-front-end.md",
     ),
 )
 """Pages that run one after the other on a demo of their own."""

@@ -37,9 +37,9 @@ class Demo:
         assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         return done.stdout
 
-    def told(self, name: str) -> dict[str, Any]:
+    def told(self, name: str, **more: str) -> dict[str, Any]:
         """What a program of `programs` says in the JSON object that it prints."""
-        return json.loads(self.run(PYTHON if name.endswith(".py") else "node", HERE / "programs" / name))
+        return json.loads(self.run(PYTHON if name.endswith(".py") else "node", HERE / "programs" / name, **more))
 
     def backend(self, id: str, role: str, organization: str) -> Path:
         """Register a system; the file with its private key, as a JWK Set."""
@@ -64,4 +64,5 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         exported = (folder / "var" / "demo" / "tokens.env").read_text().splitlines()
         tokens = dict(line.removeprefix("export ").split("=", 1) for line in exported)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        yield Demo(program, origin, {**tokens, "CANON": CANON, "NOW": now, "REFERRAL": str(ROOT / "docs" / "how-to" / "referral.json")})
+        shown = {"CANON": CANON, "NOW": now, "REFERRAL": str(ROOT / "docs" / "how-to" / "referral.json")}
+        yield Demo(program, origin, {**tokens, **shown, "ORIGIN": origin})
