@@ -37,7 +37,7 @@ from recovery_api.identity.remembered import Remembered
 from recovery_api.identity.scopes import ROLE_PREFIX, role_scopes
 from recovery_api.identity.tokens import Tokens
 from recovery_api.interactions import audited
-from recovery_api.interactions.context import Server
+from recovery_api.interactions.context import Jobs, Server
 from recovery_api.interactions.escalating import Escalating
 from recovery_api.interactions.target import pairs
 from recovery_api.policy import audit_identity, matrix
@@ -62,6 +62,7 @@ from recovery_api.routers.websocket import SubscriptionSocket
 from recovery_api.settings import Settings, load
 from recovery_api.store import readiness
 from recovery_api.store.audit import AuditLog
+from recovery_api.store.file_store import file_store
 from recovery_api.store.labelling import Labeller
 from recovery_api.store.staff import organization_of
 from recovery_api.store.unit import Store
@@ -195,6 +196,14 @@ async def running(
         remembered=Remembered(store.ledger, clock),
         published={"metadata": dump(told), **{f"OperationDefinition/{one['id']}": dump(one) for one in package.operations}},
         interactions=served,
+        jobs=Jobs(
+            files=file_store(settings.export_store),
+            kept=settings.export_ttl,
+            at_once=settings.exports_at_once,
+            endpoints=endpoints,
+            folder=settings.import_folder,
+            spool=settings.data_dir / "imports",
+        ),
     )
 
     async def recorded(event: Event) -> None:

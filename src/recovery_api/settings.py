@@ -63,6 +63,11 @@ class Settings:
     consent_expiry_days: int
     age_of_majority: int
     minor_consent_age: int
+    export_store: str
+    """A folder's path, or s3://bucket/prefix."""
+    export_ttl: int
+    exports_at_once: int
+    import_folder: Path | None
 
     @property
     def fhir_base(self) -> str:
@@ -94,6 +99,7 @@ def load(environment: Mapping[str, str], env_file: Path = Path(".env")) -> Setti
         if name not in known:
             raise SettingsError(f"{name} is not a setting{_nearest(name, known)}")
     values = {setting.name.lower(): _value(name, setting, given.get(name)) for name, setting in known.items()}
+    values["export_store"] = values["export_store"] or str(values["data_dir"] / "exports")
     values["database_url"] = values["database_url"] or f"sqlite:///{values['data_dir'] / 'recovery.db'}"
     return Settings(**values)
 
@@ -190,6 +196,14 @@ def _wording(text: str) -> str:
     if not said:
         raise ValueError("must name a file that is not empty")
     return said
+
+
+def _store(text: str) -> str:
+    if "://" not in text:
+        return str(_folder(text))
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]*)?", text):
+        raise ValueError("must be a folder, or an address like s3://bucket/prefix")
+    return text
 
 
 def _practitioner(text: str) -> str:
@@ -314,5 +328,16 @@ SETTINGS = (
     Setting(
         "MINOR_CONSENT_AGE", "18", _years, "From which age a minor signs a Consent alone (42 CFR 2.14), by the law of the agency's state; "
         "below it a parent or guardian signs too.",
+    ),
+    Setting(
+        "EXPORT_STORE", None, _store, "Where the files of exports are kept: a folder, which all servers and workers share, or "
+        "s3://bucket/prefix (with the extra `s3`; address and keys in AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and the like). "
+        "Without it, the folder exports in DATA_DIR.",
+    ),
+    Setting("EXPORT_TTL", "3600", _whole(3_600), "Seconds that the files of an export are kept, never more than 3600."),
+    Setting("EXPORTS_AT_ONCE", "3", _whole(100, "exports"), "Exports of one API client that may be under way at once."),
+    Setting(
+        "IMPORT_FOLDER", None, _folder, "The folder from which `$import` may take files; without it, from none. Addresses must be public, "
+        "or among ALLOWED_PRIVATE_ENDPOINTS.",
     ),
 )  # fmt: skip

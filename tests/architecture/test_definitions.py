@@ -24,6 +24,9 @@ DEFINITIONS = ROOT / "src" / "recovery_api" / "definitions"
 SERVED = interactions(definition())
 TABLE = ParameterTable(SERVED)
 
+US_CORE = "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server"
+BULK_DATA = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
+
 
 @pytest.fixture(scope="module")
 def statement() -> JsonObject:
@@ -60,7 +63,7 @@ def test_every_file_among_the_definitions_is_used() -> None:
 
 
 def test_every_operation_has_a_definition_and_every_definition_an_operation(statement: JsonObject) -> None:
-    assert sorted(OPERATIONS) == sorted(one["code"] for one in operations())
+    assert sorted(OPERATIONS) == sorted(one["id"] for one in operations())
     rest = statement["rest"][0]
     for one in operations():
         said = {"name": one["code"], "definition": one.get("base", one["url"])}
@@ -88,7 +91,7 @@ def test_conditional_flags_and_versions_say_what_is_done(statement: JsonObject) 
 def test_the_statement_as_it_is_served_is_valid(statement: JsonObject) -> None:
     assert problems(statement) == []
     assert statement["implementation"]["url"] == "https://api.example.org/fhir"
-    assert statement["instantiates"] == ["http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server"]
+    assert statement["instantiates"] == [US_CORE, BULK_DATA]
 
 
 def test_every_profile_of_a_served_type_is_supported(statement: JsonObject) -> None:

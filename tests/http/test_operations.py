@@ -17,7 +17,7 @@ from tests.http.resources import observation
 RUNS: dict[str, Run] = {code: one.run for code, one in OPERATIONS.items()}
 DEFINITIONS = capability.operations()
 SERVED = capability.interactions(capability.definition())
-MORE = DEFINITIONS[0] | {"code": "more"}
+MORE = DEFINITIONS[0] | {"id": "more", "code": "more"}
 
 
 def test_an_operation_without_definition_or_a_definition_without_operation_stops_the_start() -> None:

@@ -130,5 +130,11 @@ class PreconditionRequired(FhirError):
     status, code, diagnostics = 428, "required", "The header If-Match is needed here."
 
 
+class TooManyRequests(FhirError):
+    status, code, diagnostics = 429, "throttled", "This caller has too much under way; try again later."
+    retry_after: ClassVar[int] = 60
+    """Seconds."""
+
+
 class ServiceUnavailable(FhirError):
     status, code, diagnostics = 503, "transient", "The server can't do that at the moment; try again."

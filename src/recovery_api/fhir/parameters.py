@@ -75,8 +75,9 @@ def inputs(definition: JsonObject) -> Mapping[str, Input]:
     return found
 
 
-def given(known: Mapping[str, Input], query: Sequence[tuple[str, str]], body: JsonObject | None) -> Given:
-    """What came in a query string and a body, which is Parameters or the one resource that is asked for.
+def given(known: Mapping[str, Input], query: Sequence[tuple[str, str]], body: JsonObject | None, *, lenient: bool = False) -> Given:
+    """What came in a query string and a body, which is Parameters or the one resource that is asked for; `lenient`: what is unknown is
+    left out.
 
     Raises BadRequest with every parameter that is unknown, missing, repeated or of another type, each named at its place.
     """
@@ -87,6 +88,8 @@ def given(known: Mapping[str, Input], query: Sequence[tuple[str, str]], body: Js
     issues: list[Issue] = []
     for one in said:
         wanted = known.get(one.name)
+        if wanted is None and lenient:
+            continue
         if wanted is None:
             issues.append(Issue("not-supported", f"The parameter '{one.name[:64]}' is unknown here.", one.place))
         elif found.get(one.name) and not wanted.many:

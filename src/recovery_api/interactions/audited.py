@@ -82,11 +82,12 @@ def asked_by(request: FhirRequest, pairs: Sequence[tuple[str, str]] | None = Non
         query = query_text("/".join(part for part in (*(request.compartment or ()), request.type, request.id, end) if part), pairs)
     elif request.if_none_exist:
         query = f"{request.type}?{request.if_none_exist.removeprefix(f'{request.type}?').removeprefix('?')}"
+    of_job = interaction.startswith("job-")
     return Asked(
-        interaction=interaction,
+        interaction="operation" if of_job else interaction,
         type=request.type or "",
         id=request.id or "",
-        operation=request.operation or "",
+        operation=interaction if of_job else request.operation or "",
         query=query,
         request=request_id.get(),
         address=request.address,

@@ -1,6 +1,7 @@
 """What goes into an interaction and what comes out: the request, the server that it runs on, the result."""
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from recovery_api.policy.grant import Grants
 from recovery_api.policy.matrix import Matrix
 from recovery_api.policy.notice import Notice
 from recovery_api.store.audit import AuditLog
+from recovery_api.store.files import FileStore
 from recovery_api.store.labelling import Labeller
 from recovery_api.store.unit import Store
 
@@ -31,6 +33,8 @@ class Prefer(NamedTuple):
     returns: str = ""
     """minimal, representation, OperationOutcome; '' where nothing is preferred: a resource, and no resource in a Bundle."""
     handling: str = "strict"
+    respond_async: bool = False
+    """The answer may come later (RFC 7240, 4.1)."""
 
 
 NO_PREFERENCE = Prefer()
@@ -71,6 +75,14 @@ class FhirRequest(msgspec.Struct, frozen=True, kw_only=True):
         return parse(self.body)
 
 
+class Packed(NamedTuple):
+    """A file as it is kept, packed by gzip: its bytes, how many they are, and how many they are unpacked."""
+
+    chunks: AsyncIterator[bytes]
+    packed: int
+    size: int
+
+
 class FhirResult(NamedTuple):
     """What an interaction answers: HTTP's business is to put it on the wire."""
 
@@ -99,6 +111,28 @@ class FhirResult(NamedTuple):
     """The redisclosure notice goes with it."""
     urgent: bool = False
     """What it says about itself is told whatever the caller prefers."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """HTTP headers beside the usual ones, names in lower case."""
+    media_type: bytes | None = None
+    """What the body is, where that is not FHIR JSON."""
+    file: Packed | None = None
+    """The body, where it comes bit by bit."""
+
+
+class Jobs(NamedTuple):
+    """What jobs work with."""
+
+    files: FileStore
+    kept: int
+    """Seconds that the files of a job are kept."""
+    at_once: int
+    """Jobs of one caller that may be under way at once."""
+    endpoints: Endpoints
+    """Calls the addresses of what is to be brought in."""
+    folder: Path | None
+    """From where files may be brought in."""
+    spool: Path
+    """Where files from elsewhere are laid down while they are brought in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,3 +177,4 @@ class Server:
     """What everybody may read, by its path below the base: "metadata" is the CapabilityStatement."""
     interactions: Mapping[str, frozenset[str]] = field(repr=False)
     """The interactions that each served type has."""
+    jobs: Jobs

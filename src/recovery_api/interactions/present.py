@@ -1,7 +1,7 @@
 """The copy of a resource that a caller is given: the stored bytes, save where something is left out or added."""
 from recovery_api.fhir.json import JsonObject, dump, load
 from recovery_api.fhir.paths import references_at
-from recovery_api.fhir.search.expression import ClientOf, Consented, both
+from recovery_api.fhir.search.expression import ClientOf, Consented, Expression, both
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.disclosure import ended, is_ended
@@ -51,7 +51,15 @@ async def _recipients(reader: Reader, group: JsonObject) -> JsonObject:
 
 async def members(reader: Reader, group: JsonObject) -> list[str]:
     """The clients whom the recipient group has now for this caller, by id."""
-    managing = next(references_at(group, "managingEntity"), "")
-    opened = both(ClientOf(("consent-permit",), managing), Consented(person=True, recipient=managing))
-    page = await reader.search(SearchQuery(("Patient",), opened, count=MOST_MEMBERS))
+    page = await reader.search(SearchQuery(("Patient",), in_group(managing_entity(group)), count=MOST_MEMBERS))
     return sorted(record.id for record in page.records)
+
+
+def managing_entity(group: JsonObject) -> str:
+    """The recipient whose group it is, a reference; '' where it says none."""
+    return next(references_at(group, "managingEntity"), "")
+
+
+def in_group(recipient: str) -> Expression:
+    """A client is in the group of the recipient (a reference) now."""
+    return both(ClientOf(("consent-permit",), recipient), Consented(person=True, recipient=recipient))

@@ -38,6 +38,8 @@ _TYPE: Mapping[tuple[str, str], str] = {
     ("POST", "_search"): "search-type",
     ("GET", "_history"): "history-type",
 }
+_JOB: Mapping[tuple[str, str], str] = {("GET", ""): "job-status", ("DELETE", ""): "job-cancel", ("GET", "file"): "job-file"}
+"""Jobs stand below the base: `_jobs/{id}` says how one does, `_jobs/{id}/{file}` is what came of it."""
 _INSTANCE: Mapping[tuple[str, str], str] = {
     ("GET", ""): "read",
     ("PUT", ""): "update",
@@ -85,8 +87,15 @@ def target(method: str, path: str, types: Collection[str]) -> Target:
 
 
 def _on_system(method: str, first: str, rest: list[str]) -> Target:
-    if rest:
-        raise NotFound
+    match [first, *rest]:
+        case ["_jobs", id_] if ID.fullmatch(id_):
+            return Target(_one_of(_JOB, method, ""), id=id_)
+        case ["_jobs", id_, file] if ID.fullmatch(id_):
+            return Target(_one_of(_JOB, method, "file"), id=id_, version=file)
+        case _ if rest:
+            raise NotFound
+        case _:
+            pass
     if first.startswith("$"):
         return _operation(method, first)
     return Target(_one_of(_SYSTEM, method, first))

@@ -13,6 +13,7 @@ from recovery_api.operations.events import events
 from recovery_api.operations.everything import everything
 from recovery_api.operations.expand import expand
 from recovery_api.operations.explain_access import explain_access
+from recovery_api.operations.export import export
 from recovery_api.operations.frame import Operating, registered
 from recovery_api.operations.get_ws_binding_token import get_ws_binding_token
 from recovery_api.operations.goal_progress import goal_progress
@@ -54,9 +55,11 @@ OPERATIONS = registered(
         "expand": expand,
         "explain-access": explain_access,
         "get-ws-binding-token": get_ws_binding_token,
+        "export": export,
         "goal-progress": goal_progress,
         "handover": handover,
         "language-check": language_check,
+        "group-export": export,
         "lastn": lastn,
         "lookup": lookup,
         "match": match,
@@ -65,6 +68,7 @@ OPERATIONS = registered(
         "meta-add": meta_add,
         "meta-delete": meta_delete,
         "outcome-series": outcome_series,
+        "patient-export": export,
         "preview": preview,
         "return-note": return_note,
         "safety-plan": safety_plan,
@@ -88,8 +92,9 @@ async def operate(server: Server, request: FhirRequest) -> FhirResult:
     Raises NotFound for one that does not exist here, MethodNotAllowed where it can't be asked for by GET, and Forbidden, before
     anything is looked up, for those who may not ask for it.
     """
-    operation = OPERATIONS.get(request.operation or "")
-    if operation is None or not operation.stands_at(request.type, request.id):
+    named = (one for one in OPERATIONS.values() if one.definition["code"] == request.operation)
+    operation = next((one for one in named if one.stands_at(request.type, request.id)), None)
+    if operation is None:
         raise NotFound(Issue("not-supported", f"There is no operation ${(request.operation or '')[:64]} here."))
     if request.method != "POST" and operation.needs_body:
         raise MethodNotAllowed("This operation changes something, or takes what no query holds: ask for it by POST.")

@@ -47,11 +47,14 @@ class Operating:
     request: FhirRequest
     operation: Operation
 
-    def given(self) -> Given:
-        """The parameters, from the body and, where no state is affected, the query. Raises BadRequest."""
+    def given(self, *, lenient: bool = False) -> Given:
+        """The parameters, from the body and, where no state is affected, the query; `lenient`: unknown ones are left out.
+
+        Raises BadRequest.
+        """
         if self.request.query and self.operation.affects_state:
             raise BadRequest(*(Issue("invalid", f"The parameter '{name[:64]}' belongs into the body.") for name, _ in self.request.query))
-        return given(self.operation.inputs, self.request.query, self.request.content() if self.request.body else None)
+        return given(self.operation.inputs, self.request.query, self.request.content() if self.request.body else None, lenient=lenient)
 
     def answer(self, **values: Any) -> FhirResult:
         """The Parameters with these values, in the definition's names."""
@@ -62,8 +65,11 @@ Run: TypeAlias = Callable[[Operating], Awaitable[FhirResult]]
 
 
 def registered(runs: Mapping[str, Run], definitions: list[JsonObject]) -> Mapping[str, Operation]:
-    """The operations by their code. Raises OperationError for one without its definition, and a definition without its operation."""
-    defined = {one["code"]: one for one in definitions}
+    """The operations by the ids of their definitions: their codes, save where several share a code.
+
+    Raises OperationError for one without its definition, and a definition without its operation.
+    """
+    defined = {one["id"]: one for one in definitions}
     for code in sorted(runs.keys() ^ defined.keys()):
         raise OperationError(f"${code} has {'no definition' if code in runs else 'a definition and nothing that runs it'}.")
     try:

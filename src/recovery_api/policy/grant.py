@@ -3,14 +3,15 @@
 The rules of a role and of its scopes are put together once and interned; the values that they leave open (who, for which
 organization, now) are bound for each request. Nothing about relations is remembered, so a change holds at once everywhere.
 """
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
 
 from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.instants import DAY
 from recovery_api.fhir.json import JsonObject
-from recovery_api.fhir.search.expression import NOTHING, Expression, Own, Value, Via, both, either
+from recovery_api.fhir.search.expression import NOTHING, Bind, ClientOf, Expression, Own, Value, Via, both, either
 from recovery_api.fhir.search.parameters import ParameterTable
 from recovery_api.identity.actor import Actor
 from recovery_api.identity.scopes import Condition
@@ -27,6 +28,11 @@ Sight: TypeAlias = Visibility
 """What somebody sees, as the floors above pass it on."""
 
 _KEPT = 4_096
+
+GATHERED = ClientOf(("gathered",), Bind("job"))
+NEW = either(Own("last_updated", ">", Bind("since")), ClientOf(("gathered",), Bind("job"), qualifiers=("opened",)))
+UNDATED = frozenset({"Binary", "Consent", "Provenance"})
+"""Types of which it is not their own date that says whether they are new."""
 
 
 class Grants:
@@ -60,6 +66,21 @@ class Grants:
         What the role may read and not search (Binary) is seen by the letter `r` where a search leads to it.
         """
         return self._bound(self._interned(actor, letter), actor, now, emergency=actor.holder)
+
+    def gathered(self, seen: Sight, job: str, since: int | None = None, types: Collection[str] | None = None) -> Sight:
+        """What is seen of the clients that a job (an id) is about, and of what belongs to no client; of these types, or of all.
+
+        `since`: only what was written after that stamp, or belongs to somebody of whom all is new to the caller; what points at
+        something else (Binary, Provenance) where that is new. Consents stay, for they say on what all of it rests.
+        """
+        theirs = {*self._matrix.client, "Patient"}
+        rules = {type: both(rule, GATHERED) if type in theirs else rule for type, rule in seen.rules.items()}
+        if since is not None:
+            rules = {type: rule if type in UNDATED else both(rule, NEW) for type, rule in rules.items()}
+        if types is not None:
+            rules = {type: rule for type, rule in rules.items() if type in types}
+        key = ("gathered", since is not None, None if types is None else tuple(sorted(types)), seen.key)
+        return replace(seen, key=key, rules=rules, binds={**seen.binds, "job": f"Job/{job}", "since": since or 0})
 
     def lately(self, now: int) -> int:
         """The moment until which the end of a membership is not long ago."""

@@ -4,7 +4,7 @@ Start-up refuses a row that names an unknown role, type, rule or operation, a se
 row twice.
 """
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -162,17 +162,19 @@ def _audiences(said: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
 
 
 def _operations(said: Mapping[str, Any], access: Mapping[tuple[str, str], Access]) -> Mapping[tuple[str, str, str], str]:
-    definitions = {one["code"]: one for one in capability.operations()}
+    definitions: dict[str, list[JsonObject]] = {}
+    for one in capability.operations():
+        definitions.setdefault(one["code"], []).append(one)
     found: dict[tuple[str, str, str], str] = {}
     for row in said["operation"]:
-        code, definition = row["code"], definitions.get(row["code"])
-        if definition is None:
+        code, defined = row["code"], definitions.get(row["code"], [])
+        if not defined:
             raise PolicyError(f"an operation row names ${code}, which has no definition")
-        needs: str = row.get("needs", "u" if definition.get("affectsState", True) else "r")
+        needs: str = row.get("needs", "u" if defined[0].get("affectsState", True) else "r")
         for role in row["roles"]:
             if role not in ROLES or set(needs) - set(LETTERS):
                 raise PolicyError(f"an operation row of ${code} names an unknown role or letter: {role}, {needs}")
-            for type in _operated(row, role, needs, definition, said, access):
+            for type in _operated(row, role, needs, defined, said, access):
                 if (role, code, type) in found:
                     raise PolicyError(f"two operation rows for {role}, ${code} and {type}")
                 found[role, code, type] = needs
@@ -182,7 +184,12 @@ def _operations(said: Mapping[str, Any], access: Mapping[tuple[str, str], Access
 
 
 def _operated(
-    row: Mapping[str, Any], role: str, needs: str, definition: JsonObject, said: Mapping[str, Any], access: Mapping[tuple[str, str], Access]
+    row: Mapping[str, Any],
+    role: str,
+    needs: str,
+    defined: Sequence[JsonObject],
+    said: Mapping[str, Any],
+    access: Mapping[tuple[str, str], Access],
 ) -> Iterable[str]:
     """The types of an operation row. "*": all with which the role may do what the letters say; "": the system."""
     for name in row["types"]:
@@ -190,6 +197,6 @@ def _operated(
             yield from (type for (holder, type), one in access.items() if holder == role and set(needs) <= set(one.may))
             continue
         for type in said["types"].get(name, (name,)):
-            if not (definition["system"] if type == "" else {type, "Resource"} & set(definition.get("resource", ()))):
+            if not any(one["system"] if type == "" else {type, "Resource"} & set(one.get("resource", ())) for one in defined):
                 raise PolicyError(f"an operation row names {type or 'the system'}, where there is no ${row['code']}")
             yield type

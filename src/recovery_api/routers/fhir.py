@@ -3,12 +3,14 @@
 It stands beside FastAPI's own routes, because matching one route per resource type would cost more than a read does.
 """
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from recovery_api.fhir.errors import BadRequest, FhirError, MethodNotAllowed, Unauthorized
 from recovery_api.identity.actor import Actor
-from recovery_api.interactions.audited import audited, record_refusal
+from recovery_api.interactions.audited import Run, audited, record_refusal
+from recovery_api.interactions.bulk.doors import cancel, file, status
 from recovery_api.interactions.context import FhirRequest, FhirResult, Server
 from recovery_api.interactions.pipeline import perform
 from recovery_api.interactions.target import Target, pairs, target
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _LOOK = frozenset({"_format", "_pretty"})
 NOTHING = Asked()
+DOORS: Mapping[str, Run] = MappingProxyType({"operation": operate, "job-status": status, "job-cancel": cancel, "job-file": file})
+"""What answers an interaction; `perform`, where nothing stands here."""
 WITH_BODY = frozenset({"create", "update", "patch", "batch", "operation"})
 
 
@@ -66,7 +70,8 @@ class FhirEndpoint:
             raise
         if request is None:
             return FhirResult(200, self._server.published[_path(scope)])
-        return await audited(self._server, request, operate if request.interaction == "operation" else perform)
+        run = DOORS.get(request.interaction, perform)
+        return await audited(self._server, request, run)
 
     async def _understood(self, scope: Scope, receive: Receive, door: "_Door") -> FhirRequest | None:
         """What is asked for, with its body; None for what everybody may see."""
@@ -88,7 +93,7 @@ class FhirEndpoint:
             gzip=takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
             prefer=prefer(headers.get(b"prefer", b"").decode("latin-1")),
         )
-        check_accept(look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1"))
+        check_accept(look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1"), ndjson=asked.interaction == "job-file")
         if actor is None:
             return None
         content, content_type = b"", None
@@ -179,4 +184,11 @@ def _bearer(headers: Mapping[bytes, bytes]) -> str:
 
 async def _send(send: Send, response: Response) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+    async for chunk in response.stream or _nothing():
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": response.body})
+
+
+async def _nothing() -> AsyncGenerator[bytes]:
+    for chunk in ():
+        yield chunk

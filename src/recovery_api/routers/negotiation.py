@@ -11,23 +11,26 @@ ANY_TYPES = frozenset({"*/*", "application/*", "text/*"})
 PATCH_TYPES = frozenset({"application/json-patch+json", FHIR_JSON, "application/json"})
 FORM = "application/x-www-form-urlencoded"
 
+NDJSON_TYPES = frozenset({"application/fhir+ndjson", "application/ndjson", "application/x-ndjson", "ndjson"})
+
 _NEVER = re.compile(r"q\s*=\s*0(\.0*)?")
 _RETURNS = frozenset({"minimal", "representation", "OperationOutcome"})
 _HANDLING = frozenset({"strict", "lenient"})
 
 
 @lru_cache(maxsize=256)
-def check_accept(accept: str) -> None:
+def check_accept(accept: str, *, ndjson: bool = False) -> None:
     """Raise NotAcceptable where a caller's Accept header or `_format` leaves no way to answer in FHIR JSON of version 4.0.
 
-    In a `_format` the '+' may have come as a space.
+    In a `_format` the '+' may have come as a space. `ndjson`: what is asked for is a file of it.
     """
+    taken = JSON_TYPES | ANY_TYPES | (NDJSON_TYPES if ndjson else frozenset[str]())
     for choice in accept.split(","):
         name, *parameters = (part.strip() for part in choice.split(";"))
         said = {key.strip().lower(): value.strip().strip('"') for key, _, value in (p.partition("=") for p in parameters)}
         version = said.get("fhirversion", said.get("fhir-version", "4.0"))
         refused = any(_NEVER.fullmatch(parameter) for parameter in parameters)
-        if name.lower().replace(" ", "+") in JSON_TYPES | ANY_TYPES and not refused and version in {"4.0", "4.0.1"}:
+        if name.lower().replace(" ", "+") in taken and not refused and version in {"4.0", "4.0.1"}:
             return
     raise NotAcceptable
 
@@ -64,4 +67,4 @@ def prefer(header: str) -> Prefer:
     for name, value, known in (("return", returns, _RETURNS), ("handling", handling, _HANDLING)):
         if value and value not in known:
             raise BadRequest(Issue("value", f"Prefer: {name}={value} is unknown; it is one of {', '.join(sorted(known))}."))
-    return Prefer(returns, handling)
+    return Prefer(returns, handling, "respond-async" in said)

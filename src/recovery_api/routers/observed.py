@@ -28,6 +28,9 @@ ROUTES: Mapping[str, str] = MappingProxyType(
         "batch": "/fhir",
         "capabilities": "/fhir/metadata",
         "operation": "/fhir/${operation}",
+        "job-status": "/fhir/_jobs/{id}",
+        "job-cancel": "/fhir/_jobs/{id}",
+        "job-file": "/fhir/_jobs/{id}/{file}",
     }
 )
 """The template that the log names for each interaction: a path holds ids, and is never logged."""

@@ -1,13 +1,14 @@
 """From results and errors to HTTP responses, sent as raw ASGI messages."""
 import gzip
-from collections.abc import Sequence
+import zlib
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
-from recovery_api.fhir.errors import FhirError, Unauthorized
+from recovery_api.fhir.errors import FhirError, TooManyRequests, Unauthorized
 from recovery_api.fhir.instants import http_date
 from recovery_api.fhir.json import dump, dump_pretty
 from recovery_api.fhir.outcome import outcome
-from recovery_api.interactions.context import FhirResult, Prefer
+from recovery_api.interactions.context import FhirResult, Packed, Prefer
 from recovery_api.policy.notice import HEADER
 
 CONTENT_TYPE = b"application/fhir+json;charset=utf-8"
@@ -15,9 +16,12 @@ NO_EMERGENCY_CHANNEL = (b"x-emergency-notice", b"not an emergency channel: call 
 GZIP_FROM = 1_400
 """Bytes: below this a body fits one packet, and gzip saves nothing."""
 
+MOST_UNPACKED = 1 << 20
+"""Bytes of a file that are unpacked at once."""
+
 EXPOSED = (
-    b"Content-Location", b"ETag", b"Last-Modified", b"Location", b"Retry-After", b"WWW-Authenticate", b"X-Emergency-Notice",
-    b"X-Redisclosure-Notice", b"X-Request-Id",
+    b"Content-Location", b"ETag", b"Expires", b"Last-Modified", b"Location", b"Retry-After", b"WWW-Authenticate", b"X-Emergency-Notice",
+    b"X-Progress", b"X-Redisclosure-Notice", b"X-Request-Id",
 )  # fmt: skip
 
 Headers = list[tuple[bytes, bytes]]
@@ -48,6 +52,8 @@ class Response(NamedTuple):
     status: int
     headers: Headers
     body: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
+    """The body, where it comes bit by bit."""
 
 
 class Wishes(NamedTuple):
@@ -62,7 +68,7 @@ class Wishes(NamedTuple):
 
 def answer(result: FhirResult, wishes: Wishes) -> Response:
     """The response for a result."""
-    headers: Headers = list(ALWAYS)
+    headers: Headers = [*ALWAYS, *result.headers]
     if result.version is not None:
         headers.append((b"etag", b'W/"%d"' % result.version))
     if result.last_updated is not None:
@@ -73,10 +79,13 @@ def answer(result: FhirResult, wishes: Wishes) -> Response:
         headers.append(NO_EMERGENCY_CHANNEL)
     if result.location is not None:
         headers.append((b"location", f"{wishes.base}/{result.location}".encode()))
+    if result.file is not None:
+        return _with_file(result.status, headers, result.file, wishes, result.media_type or CONTENT_TYPE)
     body = dump(result.outcome) if result.urgent and result.body is None and result.outcome is not None else result.body
     if result.outcome is not None and wishes.prefer.returns in {"minimal", "OperationOutcome"}:
         body = None if wishes.prefer.returns == "minimal" else dump(result.outcome)
-    return _with_body(200 if body and result.status == 204 else result.status, headers, body, wishes)
+    status = 200 if body and result.status == 204 else result.status
+    return _with_body(status, headers, body, wishes, result.media_type or CONTENT_TYPE)
 
 
 def refusal(error: FhirError, wishes: Wishes) -> Response:
@@ -84,17 +93,37 @@ def refusal(error: FhirError, wishes: Wishes) -> Response:
     headers: Headers = list(ALWAYS)
     if isinstance(error, Unauthorized):
         headers.append((b"www-authenticate", b'Bearer realm="fhir", error="invalid_token"'))
+    if isinstance(error, TooManyRequests):
+        headers.append((b"retry-after", b"%d" % error.retry_after))
     return _with_body(error.status, headers, dump(outcome(error.issues)), wishes)
 
 
-def _with_body(status: int, headers: Headers, body: bytes | None, wishes: Wishes) -> Response:
+def _with_file(status: int, headers: Headers, file: Packed, wishes: Wishes, media_type: bytes) -> Response:
+    headers.append((b"content-type", media_type))
+    if wishes.gzip:
+        headers.append((b"content-encoding", b"gzip"))
+    headers.append((b"content-length", b"%d" % (file.packed if wishes.gzip else file.size)))
+    return Response(status, headers, stream=None if wishes.head else file.chunks if wishes.gzip else _unpacked(file.chunks))
+
+
+async def _unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The bytes that were packed, never more than a part of them at once."""
+    unpacking = zlib.decompressobj(wbits=31)
+    async for chunk in chunks:
+        rest = chunk
+        while rest:
+            yield unpacking.decompress(rest, MOST_UNPACKED)
+            rest = unpacking.unconsumed_tail
+
+
+def _with_body(status: int, headers: Headers, body: bytes | None, wishes: Wishes, media_type: bytes = CONTENT_TYPE) -> Response:
     if not body:
         if status not in {204, 304}:
             headers.append((b"content-length", b"0"))
         return Response(status, headers)
     if wishes.pretty:
         body = dump_pretty(body)
-    headers.append((b"content-type", CONTENT_TYPE))
+    headers.append((b"content-type", media_type))
     if wishes.gzip and len(body) >= GZIP_FROM:
         body = gzip.compress(body, compresslevel=5, mtime=0)
         headers.append((b"content-encoding", b"gzip"))

@@ -19,7 +19,7 @@ async def replace(writer: Connected, consent: str, rules: Sequence[ConsentRule])
     )
     await writer.connection.execute(forget.text, [consent])
     if rules:
-        await writer.connection.copy("consent_rule", COLUMNS, [_row(rule) for rule in rules])
+        await writer.connection.copy("consent_rule", COLUMNS, [row_of(rule) for rule in rules])
 
 
 def listed(items: Iterable[str]) -> str:
@@ -28,7 +28,8 @@ def listed(items: Iterable[str]) -> str:
     return f" {joined} " if joined else ""
 
 
-def _row(rule: ConsentRule) -> tuple[SqlValue, ...]:
+def row_of(rule: ConsentRule) -> tuple[SqlValue, ...]:
+    """The rule as it stands in the table, its columns in the order of COLUMNS."""
     data_from, data_until = rule.data or (None, None)
     lists = {name: listed(getattr(rule, name)) for name in ("actors", "actors_within", "purposes", "classes")}
     named = rule._asdict() | lists | {"data_from": data_from, "data_until": data_until}

@@ -13,7 +13,7 @@ from recovery_api.store.tables import outbox, resource
 from recovery_api.store.unit import Store
 from recovery_api.store.visibility import SYSTEM
 
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 """The newest migration. Alembic knows it too, but takes long to ask; a test compares the two."""
 
 DATABASE_ERRORS: Final = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)

@@ -12,10 +12,10 @@ metadata = MetaData()
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 UNDISTRIBUTED: Final = frozenset(
     {
-        "outbox", "subscription", "subscription_event", "claim", "relation", "client_context", "consent_rule", "clock", "audit_link",
-        "audit_anchor", "audit_progress", "ledger",
+        "outbox", "subscription", "subscription_event", "claim", "relation", "client_context", "consent_rule", "clock",
+        "audit_link", "audit_anchor", "audit_progress", "ledger", "job", "job_file",
     }
-)
+)  # fmt: skip
 """Tables that stay whole where the store is sharded; all others are distributed by `id`."""
 
 
@@ -319,3 +319,43 @@ ledger = Table(
     Index("ledger_expires", "expires"),
 )
 """What the authorization server remembers, each entry until `expires`; `used` is the stamp of its first use."""
+
+job = Table(
+    "job",
+    metadata,
+    _text("id"),
+    _text("kind"),
+    _text("owner"),
+    _text("outcome"),
+    Column("created", BigInteger, nullable=False),
+    Column("touched", BigInteger, nullable=False),
+    Column("leased_until", BigInteger, nullable=False),
+    Column("lease", BigInteger, nullable=False),
+    Column("tries", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("asked", LargeBinary, nullable=False),
+    Column("progress", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("id"),
+    Index("job_outcome", "outcome", "touched"),
+    Index("job_owner", "owner", "outcome"),
+)
+"""What workers do step by step. `outcome` is empty until the job has come to its end. Whoever takes the job gives `lease` the next number,
+and only who has that number can say how far it came; `tries` counts how often it was taken since it last went on.
+"""
+
+job_file = Table(
+    "job_file",
+    metadata,
+    _text("job"),
+    Column("number", BigInteger, nullable=False),
+    _text("part"),
+    _text("type"),
+    _text("name"),
+    Column("resources", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("packed", BigInteger, nullable=False),
+    PrimaryKeyConstraint("job", "number"),
+)
+"""The files that a job has made. `part` is where the manifest names it; `resources` says how many it holds, `size` its bytes, `packed`
+those of its gzip, in which it is kept under `name`.
+"""

@@ -13,6 +13,7 @@ from recovery_api.interactions.care.session_check_ins import miss
 from recovery_api.interactions.care.unacknowledged import reassign_due
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.notifying.delivering import sweep
+from recovery_api.workers import jobs
 from recovery_api.workers.deliver import deliver
 
 PAUSE: Final = 60.0
@@ -30,16 +31,18 @@ ROUNDS: Final[Sequence[tuple[Callable[[Server], Awaitable[object]], str]]] = (
     (expiring_consents.tell_all, "Whose consents end soon can't be told now."),
     (screen, "Referrals can't be matched now."),
     (sweep, "The Subscriptions that have ended can't be closed now."),
+    (jobs.sweep, "Jobs that have expired can't be forgotten now."),
 )
 """What is done each minute, and what is said where it fails."""
 
 
 async def work(server: Server) -> None:
-    """All background work, until it is cancelled: a round each minute, and subscribers are told at once."""
+    """All background work, until it is cancelled: a round each minute; subscribers are told at once, and jobs are done as they come."""
     async with asyncio.TaskGroup() as rounds:
         rounds.create_task(deliver(server))
         for task, complaint in ROUNDS:
             rounds.create_task(again(partial(task, server), complaint))
+        rounds.create_task(jobs.run(server))
 
 
 async def keep_anchored(server: Server) -> None:

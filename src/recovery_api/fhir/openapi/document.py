@@ -9,6 +9,7 @@ from recovery_api.fhir.descriptions import element_words
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi.audience import Audience, narrowed, narrowed_operations
 from recovery_api.fhir.openapi.bodies import examples, patch_schemas
+from recovery_api.fhir.openapi.jobs import job_responses, job_schemas
 from recovery_api.fhir.openapi.operations import operation_parameters, operation_responses, operation_schemas
 from recovery_api.fhir.openapi.parameters import form, parameters, value_schemas
 from recovery_api.fhir.openapi.paths import WHOLE_SYSTEM, paths
@@ -64,11 +65,12 @@ def document(statement: JsonObject, operations: Sequence[JsonObject], table: Par
             | value_schemas()
             | patch_schemas()
             | operation_schemas(operations)
+            | job_schemas()
             | forms
             | {"SearchForm": form(table, None)},
             "parameters": parameters(table) | operation_parameters(operations),
             "headers": headers(),
-            "responses": responses() | of_types | operation_responses(operations),
+            "responses": responses() | of_types | operation_responses(operations) | job_responses(),
             "examples": shown,
         },
     }

@@ -5,6 +5,7 @@ from recovery_api.fhir.capability import operation_types
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi.bodies import operation_body
 from recovery_api.fhir.openapi.interactions import ALWAYS, BODY
+from recovery_api.fhir.openapi.jobs import PREFER, is_asynchronous
 from recovery_api.fhir.openapi.parameters import header_refs, ref_to
 from recovery_api.fhir.openapi.primitives import INLINE
 from recovery_api.fhir.openapi.responses import answer, example_ref, refusals, response_ref
@@ -87,7 +88,10 @@ def _methods(definition: JsonObject, type: str | None, tag: str, name: str) -> J
         )
     if definition.get("affectsState", True) or any(one.min and not one.is_simple for one in known.values()):
         return {"post": post}
-    query: list[Json] = [ref_to(f"{definition['name']}.{one.name}") for one in known.values() if one.is_simple]
+    sent: list[Json] = [PREFER] if is_asynchronous(definition) else []
+    if sent:
+        post["parameters"] = sent
+    query: list[Json] = [*sent, *(ref_to(f"{definition['name']}.{one.name}") for one in known.values() if one.is_simple)]
     get = _operation(definition, tag, f"{name}ByQuery", (*ALWAYS, 404))
     return {"post": post, "get": get | ({"parameters": query} if query else {})}
 
@@ -103,8 +107,14 @@ def _operation(definition: JsonObject, tag: str, name: str, statuses: tuple[int,
         "summary": definition["title"],
         "description": definition["description"],
         "tags": [tag],
-        "responses": {"200": response_ref(definition["name"]), **refusals(sorted(statuses))},
+        "responses": _answers(definition, statuses),
     }
+
+
+def _answers(definition: JsonObject, statuses: tuple[int, ...]) -> JsonObject:
+    if is_asynchronous(definition):
+        return {"202": response_ref("Accepted"), **refusals(sorted((*statuses, 429)))}
+    return {"200": response_ref(definition["name"]), **refusals(sorted(statuses))}
 
 
 def _out(definition: JsonObject) -> list[JsonObject]:

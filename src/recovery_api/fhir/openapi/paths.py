@@ -6,6 +6,7 @@ from recovery_api.fhir.compartment import compartments, members
 from recovery_api.fhir.json import Json, JsonObject
 from recovery_api.fhir.openapi import bodies
 from recovery_api.fhir.openapi.interactions import COMPARTMENT, CONDITIONAL, DESCRIPTIONS, ON_SYSTEM, ON_TYPE, PUBLIC, Form
+from recovery_api.fhir.openapi.jobs import is_asynchronous, job_paths
 from recovery_api.fhir.openapi.operations import operation_paths
 from recovery_api.fhir.openapi.parameters import COMMON, header_refs, ref_to, search_refs
 from recovery_api.fhir.openapi.responses import refusals, response_ref
@@ -43,7 +44,8 @@ def paths(statement: JsonObject, operations: Iterable[JsonObject], table: Parame
         if entry["type"] in compartments() and any(one["code"] == "read" for one in entry["interaction"]):
             for form in COMPARTMENT:
                 _put(found, group, form, table)
-    for path, methods in operation_paths(operations, table.types, WHOLE_SYSTEM).items():
+    later = job_paths(WHOLE_SYSTEM) if any(map(is_asynchronous, operations)) else {}
+    for path, methods in (operation_paths(operations, table.types, WHOLE_SYSTEM) | later).items():
         found.setdefault(path, {}).update(methods)
     searched = {entry["type"] for entry in rest["resource"] for one in entry["interaction"] if one["code"] == "search-type"}
     for path, item in found.items():

@@ -27,6 +27,7 @@ REFUSALS: Mapping[int, type[FhirError]] = MappingProxyType(
             errors.UnsupportedMediaType,
             errors.Unprocessable,
             errors.PreconditionRequired,
+            errors.TooManyRequests,
             errors.ServiceUnavailable,
         )
     }
@@ -37,6 +38,10 @@ _VERSION = ("ETag", "Last-Modified")
 _HEADERS: Mapping[str, tuple[JsonObject, str]] = MappingProxyType(
     {
         "ETag": ({"type": "string", "pattern": '^W/"[0-9]+"$', "examples": ['W/"1"']}, "The version"),
+        "Content-Location": ({"type": "string", "format": "uri"}, "Where the job says how it does: `[base]/_jobs/id`"),
+        "Expires": ({"type": "string"}, "Until when the files are there"),
+        "Retry-After": ({"type": "integer"}, "Seconds after which to ask again"),
+        "X-Progress": ({"type": "string", "examples": ["3 of 41 parts, 50000 resources"]}, "How far the job is, in words"),
         "Last-Modified": ({"type": "string", "examples": ["Tue, 10 Nov 2026 12:00:00 GMT"]}, "When the version was made"),
         "Location": ({"type": "string", "format": "uri"}, "The version's address: `[base]/Type/id/_history/version`"),
         "WWW-Authenticate": ({"type": "string"}, "How to authenticate (RFC 6750)"),
@@ -45,6 +50,10 @@ _HEADERS: Mapping[str, tuple[JsonObject, str]] = MappingProxyType(
 )
 _PLACES: Mapping[int, str] = MappingProxyType({400: "Observation.status", 422: "Observation.value"})
 """A place that the example of a refusal names."""
+
+
+_SENT: Mapping[int, tuple[str, ...]] = MappingProxyType({401: ("WWW-Authenticate",), 429: ("Retry-After",)})
+"""Headers of refusals."""
 
 
 def headers() -> dict[str, JsonObject]:
@@ -101,7 +110,7 @@ def response_ref(name: str) -> JsonObject:
 
 def _refusal(error: type[FhirError]) -> JsonObject:
     example = outcome([Issue(error.code, error.diagnostics, _PLACES.get(error.status))])
-    said = answer(error.diagnostics, ref("OperationOutcome"), ("WWW-Authenticate",) if error.status == 401 else ())
+    said = answer(error.diagnostics, ref("OperationOutcome"), _SENT.get(error.status, ()))
     said["content"][FHIR_JSON]["example"] = example
     return said
 
