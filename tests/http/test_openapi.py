@@ -258,6 +258,8 @@ async def test_an_audience_sees_what_its_roles_may_ever_use_and_nothing_else(des
         if "$" in path:
             above, _, code = path.rpartition("$")
             may = any((role, code, above.strip("/").partition("/")[0]) in matrix.operations for role in roles)
+        elif path.startswith("/_jobs/"):
+            may = any((role, "export", "") in matrix.operations for role in roles)
         elif plain := FORM_OF.fullmatch(name):
             needs = "r" if "Compartment" in name else FORMS[plain[1]]
             may = any((row := matrix.of(role, plain[2])) and needs in row.may for role in roles)

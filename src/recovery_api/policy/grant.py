@@ -4,9 +4,10 @@ The rules of a role and of its scopes are put together once and interned; the va
 organization, now) are bound for each request. Nothing about relations is remembered, so a change holds at once everywhere.
 """
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
+
+from msgspec import structs
 
 from recovery_api.fhir.errors import BadRequest
 from recovery_api.fhir.instants import DAY
@@ -80,7 +81,7 @@ class Grants:
         if types is not None:
             rules = {type: rule for type, rule in rules.items() if type in types}
         key = ("gathered", since is not None, None if types is None else tuple(sorted(types)), seen.key)
-        return replace(seen, key=key, rules=rules, binds={**seen.binds, "job": f"Job/{job}", "since": since or 0})
+        return structs.replace(seen, key=key, rules=rules, binds={**seen.binds, "job": f"Job/{job}", "since": since or 0})
 
     def lately(self, now: int) -> int:
         """The moment until which the end of a membership is not long ago."""

@@ -1,5 +1,5 @@
 """The paths of the OpenAPI document: what the CapabilityStatement says that each type has, in HTTP's words."""
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from recovery_api.fhir.compartment import compartments, members
@@ -28,7 +28,7 @@ class Group(NamedTuple):
     """The path before a form's own."""
 
 
-def paths(statement: JsonObject, operations: Iterable[JsonObject], table: ParameterTable) -> dict[str, JsonObject]:
+def paths(statement: JsonObject, operations: Sequence[JsonObject], table: ParameterTable) -> dict[str, JsonObject]:
     """All path items, by path below the base."""
     found: dict[str, JsonObject] = {}
     rest = statement["rest"][0]
