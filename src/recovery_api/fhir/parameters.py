@@ -29,6 +29,8 @@ class Input(NamedTuple):
     many: bool
     codes: frozenset[str] | None = None
     """The codes of a required binding, where its value set is carried."""
+    parts: "Mapping[str, Input] | None" = None
+    """What it consists of, where it has no value of its own: what is given is a Given of them."""
 
     @property
     def is_resource(self) -> bool:
@@ -68,6 +70,9 @@ def inputs(definition: JsonObject) -> Mapping[str, Input]:
     found: dict[str, Input] = {}
     for said in definition.get("parameter", ()):
         if said["use"] == "in":
+            if "part" in said:
+                found[said["name"]] = Input(said["name"], "", said["min"], said["max"] != "1", None, inputs({"parameter": said["part"]}))
+                continue
             type = said.get("type", "")
             if type != "Resource" and type not in definitions().type_names:
                 raise ValueError(f"the parameter {said['name']} has no type that R4 knows")
@@ -95,6 +100,10 @@ def given(known: Mapping[str, Input], query: Sequence[tuple[str, str]], body: Js
         elif found.get(one.name) and not wanted.many:
             issues.append(Issue("invalid", f"The parameter '{one.name}' stands twice.", one.place))
         else:
+            if wanted.parts is not None and one.type == "part":
+                inner = {"resourceType": "Parameters", "parameter": one.value}
+                found.setdefault(one.name, []).append(cast("Json", given(wanted.parts, (), inner)))
+                continue
             value = one.value if one.type else _from_text(wanted, one.value)
             if wrong := _wrong(wanted, value, one.type):
                 issues.append(Issue("value", f"The parameter '{one.name}' must be {wrong}.", one.place))
@@ -155,6 +164,9 @@ def _in_body(known: Mapping[str, Input], body: JsonObject) -> Iterator[_Said]:
     for index, parameter in enumerate(body.get("parameter", ())):
         place = f"{PLACE}[{index}]"
         slot = next((name for name in parameter if name == "resource" or name.startswith("value")), "")
+        if not slot and "part" in parameter:
+            yield _Said(parameter["name"], place, parameter["part"], "part")
+            continue
         type = "Resource" if slot == "resource" else _value_types().get(slot, "")
         yield _Said(parameter["name"], place, parameter.get(slot), type or "nothing")
 
@@ -183,6 +195,8 @@ def _from_text(wanted: Input, text: str) -> Json:
 
 def _wrong(wanted: Input, value: Json, type: str) -> str:
     """What the value must be, where it is something else; '' where it is right."""
+    if wanted.parts is not None:
+        return "in parts, in the body"
     if wanted.is_resource:
         named: Json = value.get("resourceType") if is_object(value) else None
         fits = type == "Resource" and isinstance(named, str) and wanted.type in {"Resource", named}

@@ -10,7 +10,7 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -90,6 +90,22 @@ class Endpoints:
         private = url.host.rstrip(".").endswith("localhost") or (_is_number(url.host) and not is_public(url.host))
         if private and not allowed:
             raise EndpointRefused(f"{address} is private, and not among ALLOWED_PRIVATE_ENDPOINTS.")
+    async def stream(self, address: str) -> AsyncGenerator[bytes]:
+        """The bytes at an address, by GET, as they come. Raises EndpointRefused."""
+        try:
+            number = (await self.judged(address))[0]
+            url = httpx.URL(address)
+            headers = {"Host": url.netloc.decode(), "Accept-Encoding": "identity"}
+            async with (
+                httpx.AsyncClient(verify=httpx.create_ssl_context(), trust_env=False, timeout=TIMEOUT) as client,
+                client.stream("GET", url.copy_with(host=number), headers=headers, extensions={"sni_hostname": url.host}) as response,
+            ):
+                if not response.is_success:
+                    raise EndpointRefused(f"{address} answered {response.status_code}.")
+                async for chunk in response.aiter_raw():
+                    yield chunk
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            raise EndpointRefused(f"{address} could not be read ({type(error).__name__}).") from error
 
     async def judged(self, address: str) -> list[str]:
         """The IP addresses that may be called for an address now, in the order to try.

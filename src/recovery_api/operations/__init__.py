@@ -18,6 +18,7 @@ from recovery_api.operations.frame import Operating, registered
 from recovery_api.operations.get_ws_binding_token import get_ws_binding_token
 from recovery_api.operations.goal_progress import goal_progress
 from recovery_api.operations.handover import handover
+from recovery_api.operations.import_ import import_
 from recovery_api.operations.language_check import language_check
 from recovery_api.operations.lastn import lastn
 from recovery_api.operations.lookup import lookup
@@ -60,6 +61,7 @@ OPERATIONS = registered(
         "handover": handover,
         "language-check": language_check,
         "group-export": export,
+        "import": import_,
         "lastn": lastn,
         "lookup": lookup,
         "match": match,

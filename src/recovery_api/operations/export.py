@@ -9,22 +9,20 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from recovery_api.fhir.errors import BadRequest, Issue, NotFound, TooManyRequests
-from recovery_api.fhir.instants import DAY, stamp_of
+from recovery_api.fhir.errors import BadRequest, Issue, NotFound
+from recovery_api.fhir.instants import stamp_of
 from recovery_api.fhir.json import Json, JsonObject, load
 from recovery_api.fhir.parameters import Given
 from recovery_api.fhir.search.expression import EVERYTHING, Expression, Own, both
 from recovery_api.identity.actor import local_reference
-from recovery_api.interactions.audited import keep
-from recovery_api.interactions.bulk.asked import EXPORT, Export, asking, owner
+from recovery_api.interactions.bulk.asked import EXPORT, Export, asking
+from recovery_api.interactions.bulk.begin import accepted
 from recovery_api.interactions.bulk.criteria import criteria
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.pages import link
 from recovery_api.interactions.present import in_group, managing_entity
 from recovery_api.operations.frame import Operating
 from recovery_api.policy.decide import allowed_types, decide
-from recovery_api.store import jobs
-from recovery_api.store.jobs import Job
 from recovery_api.store.search import SearchQuery
 
 FORMATS: Final = frozenset({"application/fhir+ndjson", "application/ndjson", "ndjson"})
@@ -60,22 +58,7 @@ async def export(operating: Operating) -> FhirResult:
         associated=_associated(given, lenient=lenient),
     )
     criteria(asked.filters, server.search)
-    return await _accepted(operating, asked)
-
-
-async def _accepted(operating: Operating, asked: Export) -> FhirResult:
-    """The job is written, and its beginning audited."""
-    server, request = operating.server, operating.request
-    id, whose = server.new_id(), owner(request.actor)
-    result = FhirResult(202, recorded=True, headers=((b"content-location", f"{server.base}/_jobs/{id}".encode()),))
-    async with server.store.writer(server.grants.system) as writer:
-        if await jobs.unfinished(writer, whose) >= server.jobs.at_once:
-            raise TooManyRequests
-        now = writer.stamp
-        await jobs.add(writer, Job(id, EXPORT, whose, "", now, now, 0, 0, 0, now + DAY, msgspec.json.encode(asked), b""))
-        records = await keep(server, writer, [(request, result)])
-    await server.audit.link(records)
-    return result
+    return await accepted(server, request, EXPORT, msgspec.json.encode(asked))
 
 
 def _given(operating: Operating) -> Given:

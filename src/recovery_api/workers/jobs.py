@@ -8,8 +8,9 @@ from typing import Final
 
 from recovery_api.fhir.errors import FhirError
 from recovery_api.fhir.instants import SECOND
-from recovery_api.interactions.bulk.asked import EXPORT
+from recovery_api.interactions.bulk.asked import EXPORT, IMPORT
 from recovery_api.interactions.bulk.export import export
+from recovery_api.interactions.bulk.import_ import bring_in
 from recovery_api.interactions.bulk.steps import Step, Steps, Withdrawn
 from recovery_api.interactions.context import Server
 from recovery_api.policy.audit import encoded
@@ -25,7 +26,7 @@ HEARTBEAT: Final = 5.0
 MOST_TRIES: Final = 5
 """How often a step is tried before the job has failed."""
 
-STEPS: Mapping[str, Steps] = MappingProxyType({EXPORT: export})
+STEPS: Mapping[str, Steps] = MappingProxyType({EXPORT: export, IMPORT: bring_in})
 
 log = logging.getLogger(__name__)
 

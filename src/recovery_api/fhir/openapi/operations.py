@@ -52,7 +52,7 @@ def operation_schemas(definitions: Iterable[JsonObject]) -> dict[str, JsonObject
     found: dict[str, JsonObject] = {}
     for definition in definitions:
         name = definition["name"]
-        taken = [_named(one.name, one.type, _words(definition, one.name, "in"), one.codes) for one in inputs(definition).values()]
+        taken = [_taken(definition, one) for one in inputs(definition).values()]
         given = [_given(one) for one in _out(definition)]
         found[f"{name}Parameters"] = _parameters(taken)
         if _result(definition) == "Parameters":
@@ -142,8 +142,15 @@ def _parameters(named: list[JsonObject]) -> JsonObject:
     }
 
 
+def _taken(definition: JsonObject, one: Input) -> JsonObject:
+    """The schema of one parameter that goes in: a value, or parts."""
+    if one.parts is None:
+        return _named(one.name, one.type, _words(definition, one.name, "in"), one.codes)
+    return _given(next(each for each in definition["parameter"] if each["name"] == one.name))
+
+
 def _given(one: JsonObject) -> JsonObject:
-    """The schema of one parameter that comes out: a value, or parts."""
+    """The schema of one parameter that has no codes of its own: a value, or parts."""
     if "part" not in one:
         return _named(one["name"], one["type"], one["documentation"], None)
     return {

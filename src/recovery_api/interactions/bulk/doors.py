@@ -10,8 +10,10 @@ from recovery_api.fhir.errors import FhirError, NotFound, ServiceUnavailable
 from recovery_api.fhir.instants import SECOND, http_date
 from recovery_api.fhir.json import dump
 from recovery_api.interactions.audited import keep
-from recovery_api.interactions.bulk.asked import EXPORT, Export, owner
+from recovery_api.interactions.bulk.asked import EXPORT, IMPORT, Export, Import, owner
 from recovery_api.interactions.bulk.export import OUTPUT, Progress, passes, stands
+from recovery_api.interactions.bulk.import_ import Progress as Brought
+from recovery_api.interactions.bulk.import_ import summary
 from recovery_api.interactions.bulk.manifest import NDJSON, file_name, manifest
 from recovery_api.interactions.context import FhirRequest, FhirResult, Packed, Server
 from recovery_api.policy.decide import decide
@@ -31,8 +33,13 @@ async def status(server: Server, request: FhirRequest) -> FhirResult:
         seconds = (server.clock() - job.created) // SECOND
         wait = b"%d" % min(SLOWEST, max(1, seconds // 10))
         return FhirResult(202, headers=((b"x-progress", _progress(job).encode()), (b"retry-after", wait)))
-    asked, progress = msgspec.json.decode(job.asked, type=Export), msgspec.json.decode(job.progress, type=Progress)
-    body = dump(manifest(server.base, asked.request, progress.time, await _files(server, job)))
+    files = await _files(server, job)
+    if job.kind == IMPORT:
+        wanted, brought = msgspec.json.decode(job.asked, type=Import), msgspec.json.decode(job.progress, type=Brought)
+        body = dump(summary(server.base, wanted, brought, files))
+        return FhirResult(200, body, headers=_expires(job), media_type=b"application/json")
+    progress = msgspec.json.decode(job.progress, type=Progress)
+    body = dump(manifest(server.base, msgspec.json.decode(job.asked, type=Export).request, progress.time, files))
     return FhirResult(200, body, headers=_expires(job), media_type=b"application/json", noticed=progress.noticed)
 
 
@@ -57,7 +64,7 @@ async def file(server: Server, request: FhirRequest) -> FhirResult:
         raise NotFound
     if found.part == OUTPUT and job.kind == EXPORT:
         decide(server.matrix, request.actor, found.type, "r")
-    noticed = msgspec.json.decode(job.progress, type=Progress).noticed
+    noticed = job.kind == EXPORT and msgspec.json.decode(job.progress, type=Progress).noticed
     chunks = await _begun(server, found)
     file = Packed(chunks, found.packed, found.size)
     return FhirResult(200, file=file, headers=_expires(job), media_type=NDJSON.encode(), noticed=noticed)
@@ -103,6 +110,9 @@ async def _begun(server: Server, file: JobFile) -> AsyncIterator[bytes]:
 def _progress(job: Job) -> str:
     if not job.progress:
         return "waiting"
+    if job.kind == IMPORT:
+        brought, sources = msgspec.json.decode(job.progress, type=Brought).brought, msgspec.json.decode(job.asked, type=Import).sources
+        return f"{len(brought)} of {len(sources)} files"
     done = msgspec.json.decode(job.progress, type=Progress)
     many = len(passes(msgspec.json.decode(job.asked, type=Export)))
     return f"{done.passed} of {many} parts, {done.resources} resources"
