@@ -90,6 +90,7 @@ class Endpoints:
         private = url.host.rstrip(".").endswith("localhost") or (_is_number(url.host) and not is_public(url.host))
         if private and not allowed:
             raise EndpointRefused(f"{address} is private, and not among ALLOWED_PRIVATE_ENDPOINTS.")
+
     async def stream(self, address: str) -> AsyncGenerator[bytes]:
         """The bytes at an address, by GET, as they come. Raises EndpointRefused."""
         try:

@@ -11,11 +11,11 @@ from sqlalchemy import BigInteger, Text, and_, func, or_, select
 
 from recovery_api.fhir.search.expression import EVERYTHING, Expression
 from recovery_api.store.compile import Compiler, Scope
-from recovery_api.store.follow import linked, record_columns
+from recovery_api.store.follow import record_columns
 from recovery_api.store.lift import hollow, lifted
 from recovery_api.store.reader import WIDTH, Reader
 from recovery_api.store.records import Record
-from recovery_api.store.statement import Dialect, Statement, bind, in_list, text_list
+from recovery_api.store.statement import Dialect, Statement, bind, in_list, text, text_list
 from recovery_api.store.tables import resource
 
 
@@ -68,17 +68,17 @@ def _swept(reader: Reader, sweep: Sweep) -> Statement:
     scope = Scope(resource, (sweep.type,), single=True)
     ordered = (resource.c.id,) if sweep.clients is None else (resource.c.client, resource.c.id)
     where = [*_after(sweep, dialect), resource.c.created <= bind("made_until", BigInteger()), compiler.found(hollow(sweep.where), scope)]
-    limit = bind("limit", BigInteger())
-    page = select(*linked(resource)).where(*where).order_by(*ordered).limit(limit).subquery("page")
+    weight = func.length(resource.c.body, type_=BigInteger).label("weight")
+    keys = (resource.c.client, resource.c.id, weight)
+    page = select(*keys).where(*where).order_by(*ordered).limit(bind("limit", BigInteger())).subquery("page")
     order = [page.c[column.name] for column in ordered]
-    weight = func.length(page.c.body, type_=BigInteger)
-    weighed = select(
-        *page.c, func.sum(weight).over(order_by=order).label("weight"), weight.label("own"), func.count().over().label("found")
-    ).subquery("weighed")
-    fits = or_(weighed.c.weight <= bind("most_bytes", BigInteger()), weighed.c.weight == weighed.c.own)
-    records = record_columns(compiler, weighed, (sweep.type,))
-    found = select(*records, weighed.c.found).where(fits).order_by(*(weighed.c[column.name] for column in ordered))
-    return reader.statements.compiled(found)
+    upto, found = func.sum(page.c.weight).over(order_by=order).label("upto"), func.count().over().label("found")
+    weighed = select(*page.c, upto, found).subquery("weighed")
+    fits = or_(weighed.c.upto <= bind("most_bytes", BigInteger()), weighed.c.upto == weighed.c.weight)
+    whole = resource.alias("whole")
+    this = (whole.c.type == text(sweep.type), whole.c.id == weighed.c.id, fits)
+    records = select(*record_columns(compiler, whole, (sweep.type,)), weighed.c.found).where(*this)
+    return reader.statements.compiled(records.order_by(*(weighed.c[column.name] for column in ordered)))
 
 
 def _after(sweep: Sweep, dialect: Dialect) -> list[Any]:
