@@ -39,7 +39,7 @@ MOST_BYTES: Final = 256 << 20
 """In a file: what one holds is done again where a worker ends within it."""
 CLIENTS: Final = 100
 """Clients whose resources are looked for at a time."""
-PART: Final = 8 << 20
+PART: Final = 4 << 20
 """Bytes of resources that are held at a time, save where one alone is larger."""
 OUTPUT, SCOPE, OUTCOME = "output", "scope", "outcome"
 """Where a file stands in the manifest."""
