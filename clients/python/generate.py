@@ -21,6 +21,7 @@ CONFIGURATION = """
 post_hooks: []
 content_type_overrides:
   application/fhir+json: application/json
+  application/fhir+ndjson: text/plain
   application/json-patch+json: application/json
 """
 MENDED = (

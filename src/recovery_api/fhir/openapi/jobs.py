@@ -27,12 +27,14 @@ def job_paths(tag: str) -> dict[str, JsonObject]:
     status: JsonObject = {
         "operationId": "readJob",
         "summary": "How far a job is, and in the end its files",
+        "description": "202 while it is under way. Nobody finds it but who asked for it, and not when a consent has changed on which it rests.",
         "tags": [tag],
         "responses": {"200": response_ref("JobDone"), "202": response_ref("JobUnderWay"), **statuses},
     }
     cancel: JsonObject = {
         "operationId": "cancelJob",
         "summary": "End a job, and forget what came of it",
+        "description": "While it is under way, and when it is done.",
         "tags": [tag],
         "responses": {"202": response_ref("JobEnded"), **statuses},
     }
@@ -40,6 +42,7 @@ def job_paths(tag: str) -> dict[str, JsonObject]:
     file: JsonObject = {
         "operationId": "readJobFile",
         "summary": "A file of a job",
+        "description": "A resource a line. The token needs a scope for their type.",
         "tags": [tag],
         "parameters": [name | {"description": "The name that the manifest gives it"}],
         "responses": {"200": response_ref("JobFile"), **statuses},
