@@ -27,7 +27,7 @@ def job_paths(tag: str) -> dict[str, JsonObject]:
     status: JsonObject = {
         "operationId": "readJob",
         "summary": "How far a job is, and in the end its files",
-        "description": "202 while it is under way. Nobody finds it but who asked for it, and not when a consent has changed on which it rests.",
+        "description": "202 while it is under way. Only who asked for it finds it, and only while every consent stands on which it rests.",
         "tags": [tag],
         "responses": {"200": response_ref("JobDone"), "202": response_ref("JobUnderWay"), **statuses},
     }
