@@ -25,6 +25,7 @@ DEMOS = (
         "docs/tutorial/privacy-officer.md",
         "docs/tutorial/operator.md",
         "docs/how-to/connect-an-ehr-backend.md",
+        "docs/how-to/read-notes.md",
         "docs/how-to/export-in-bulk.md",
         "docs/how-to/sign-in.md",
         "docs/how-to/record-a-session.md",

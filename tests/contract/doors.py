@@ -24,6 +24,7 @@ WITH_PATIENT_PARAMETER = PATIENT_COMPARTMENT | {
     "Task",
 }
 WITH_ENCOUNTER = {"Observation": "encounter", "DocumentReference": "encounter"}
+WRITTEN = frozenset({"Binary"})
 WORDS = ("startle", "anniversary", "library", "naming", "naloxone", "routine", "unfinished")
 
 
@@ -248,6 +249,8 @@ DIRECT = (
     Door("HEAD", each(lambda target: Request("HEAD", target)), seen, "read"),
     Door("vread", each(lambda target: Request("GET", f"{target}/_history/1")), seen, "read"),
     Door("conditional read", each(lambda target: Request("GET", target, headers={"if-none-match": 'W/"1"'}), 304), seen, "read"),
+    Door("read as it is", each(lambda target: Request("GET", target, headers={"accept": "text/plain"})), seen, "read", WRITTEN),
+    Door("read as a page", each(lambda target: Request("GET", target, headers={"accept": "application/pdf"})), seen, "read", WRITTEN),
     Door("history of an instance", each(lambda target: Request("GET", f"{target}/_history")), seen, "read"),
     Door("batch", batched, seen, "read"),
 )

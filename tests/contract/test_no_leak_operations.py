@@ -1,5 +1,7 @@
 """Operations that put together what is in a client's record: every role gets of it what the oracle says, and copies as it leaves them."""
 
+import json
+import re
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -47,13 +49,22 @@ def observed(resource: Resource) -> bool:
     return resource["resourceType"] == "Observation"
 
 
+def referred_to(resource: Resource) -> bool:
+    """A document that is current, and of a known time."""
+    timed = "date" in resource or "period" in resource.get("context", {})
+    return resource["resourceType"] == "DocumentReference" and resource["status"] == "current" and timed
+
+
 OPERATIONS: Mapping[str, tuple[str, Callable[[Resource], bool], set[str]]] = {
     "trigger-timeline": ("Patient/{}/$trigger-timeline", counted, STAFF_AND_CLIENT),
     "outcome-series": ("Patient/{}/$outcome-series", scored, STAFF_AND_CLIENT),
     "safety-plan": ("Patient/{}/$safety-plan", at_hand, STAFF_AND_CLIENT),
+    "docref": ("DocumentReference/$docref?patient={}&start=1900-01-01", referred_to, STAFF_AND_CLIENT | {"ehr"}),
     "lastn": ("Observation/$lastn?patient={}&max=1000", observed, STAFF_AND_CLIENT | {"ehr"}),
 }
 MADE = {"Binary", "MeasureReport"}
+ON_ANYBODY = {"docref", "lastn"}
+"""Operations that do not begin with reading the Patient: of nobody, they are empty."""
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -66,7 +77,7 @@ async def test_an_operation_puts_together_what_the_caller_sees(caller: Caller, o
         if caller.role not in roles:
             assert answer.status == 403
             continue
-        if f"Patient/{id_}" not in before.visible and operation != "lastn":
+        if f"Patient/{id_}" not in before.visible and operation not in ON_ANYBODY:
             assert answer.status == 404, f"{caller.name} of {id_}"
             continue
         assert answer.status == 200, answer.body
@@ -78,3 +89,22 @@ async def test_an_operation_puts_together_what_the_caller_sees(caller: Caller, o
 def expected(before: Scene, id_: str, belongs: Callable[[Resource], bool]) -> set[str]:
     of_client = (target for target in before.visible if client_of(before.resource(target)) == f"Patient/{id_}")
     return {target for target in of_client if belongs(before.resource(target))}
+
+
+@pytest.mark.parametrize("caller", WIDE_CALLERS.values(), ids=lambda caller: caller.name)
+async def test_a_document_has_nothing_that_the_caller_does_not_see_and_all_that_it_refers_to(caller: Caller, wide_api: Direct):
+    before = scene(wide_api, caller, WIDE)
+    for id_ in before.ids("Encounter"):
+        answer = await ask(before.client, Request("GET", f"Encounter/{id_}/$document"))
+        if caller.role not in STAFF_AND_CLIENT | {"ehr"}:
+            assert answer.status == 403
+            continue
+        assert answer.status == (200 if f"Encounter/{id_}" in before.visible else 404), f"{caller.name}: {id_}"
+        if answer.status == 404:
+            continue
+        stored = [each["resource"] for each in answer.json["entry"] if not each["fullUrl"].startswith("urn:")]
+        names = {f"{each['resourceType']}/{each['id']}" for each in stored}
+        assert names <= before.visible, f"{caller.name}: {names - before.visible}"
+        assert not any(elements_that_differ(before, each) for each in stored)
+        named = set(re.findall(r'"reference": "(\w+/[^"/]+)', json.dumps(stored)))
+        assert named & before.visible <= names

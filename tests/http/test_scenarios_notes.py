@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from recovery_api.domain.codes import THO
 from recovery_api.domain.notes import MOVES
 from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client, Response, serving
 from tests.callers import APP_ANA, CHEN, IRIS, KIM, MAYA, OMAR, RUTH, SYS_RIVERBEND
 from tests.databases import Databases
 from tests.http.recorded import labels, made, tasks_of, versions
-from tests.http.resources import CANON, bundle, note, observation, post
+from tests.http.resources import CANON, bundle, concept, note, observation, post
 from tests.world import Story
 
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -70,9 +71,6 @@ async def covered(databases: Databases, migrated_template: str, tmp_path_factory
     databases.drop(url)
 
 
-# The scenarios --------------------------------------------------------------------------------------------------------
-
-
 async def test_what_a_companion_observed_in_a_session_stays_once_its_note_is_signed(api: Api) -> None:
     maya, ruth = api.as_(MAYA), api.as_(RUTH)
     here: dict[str, Any] = {"encounter": {"reference": "Encounter/e-ana-2"}}
@@ -93,7 +91,14 @@ async def test_what_a_companion_observed_in_a_session_stays_once_its_note_is_sig
     assert [each["valueInteger"] for each in await versions(maya, mood)] == [7, 6, 5]
     assert (await ruth.patch(mood, worse)).status == 200
     assert (await maya.patch(alone, worse)).status == 200
-    assert (await maya.post("Observation", observation(**here))).status == 201
+    late: JsonObject = observation(**here)
+    moved: list[JsonObject] = [{"op": "add", "path": "/encounter", "value": here["encounter"]}]
+    sent = (maya.post("Observation", late), maya.post("", bundle("transaction", post(late))), maya.patch(alone, moved))
+    for answer in [await each for each in sent]:
+        assert (answer.status, answer.keys) == (409, {"session-signed"})
+    survey = late | {"category": [concept(f"{THO}observation-category", "survey")]}
+    more = (maya.post("Observation", survey), ruth.post("Observation", observation(by="ruth", **here)))
+    assert [(await each).status for each in more] == [201, 201]
 
 
 async def test_9_and_10_a_note_is_submitted_and_co_signed_and_then_read_outside(api: Api) -> None:

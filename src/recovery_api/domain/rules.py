@@ -2,7 +2,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from recovery_api.domain import escalations
+from recovery_api.domain import escalations, patient_tasks
 from recovery_api.domain.care_plans import CARE_PLAN
 from recovery_api.domain.consents import CONSENT, check_complete
 from recovery_api.domain.episodes import check_care_team, check_episode
@@ -48,6 +48,7 @@ def _questionnaire_response(before: JsonObject | None, after: JsonObject) -> Non
 
 
 def _task(before: JsonObject | None, after: JsonObject) -> None:
+    patient_tasks.check(after)
     if escalations.is_escalation(before) or escalations.is_escalation(after):
         escalations.check(before, after)
     else:

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from recovery_api.domain.codes import CANON, LOINC, concept, local, ref
@@ -28,6 +28,16 @@ SESSION_NOTE: Final = (
 )
 
 
+class Section(NamedTuple):
+    """A section of a note: its code of document-section, and a line for each of its Observations."""
+
+    key: str
+    title: str
+    lines: Sequence[str]
+    observations: Sequence[JsonObject]
+    is_open: bool
+
+
 def unobserved(observations: Iterable[JsonObject]) -> list[str]:
     """The required codes of which a session's Observations say neither a value nor that nobody observed it."""
     told = {code_of(each) for each in _standing(observations)}
@@ -42,19 +52,32 @@ def code_of(observation: JsonObject) -> str:
 
 def summary(session: JsonObject, observations: Iterable[JsonObject], name: str, zone: ZoneInfo) -> str:
     """The draft of a note in plain text: what was recorded, in the order in which it happened; `name` is the client's."""
+    parts = [opening(session, name, zone)]
+    for section in sections(observations, name):
+        lines = section.lines or ([_words()["open"].format(name=name)] if section.is_open else [])
+        if lines:
+            parts.append("\n".join([section.title, *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def opening(session: JsonObject, name: str, zone: ZoneInfo) -> str:
+    """Where the session was, and how long, in a sentence; `name` is the client's."""
+    words = _words()
+    where = words["where"].get(session["class"].get("code"), words["where"]["FLD"])
+    return words["opening"].format(name=name, where=where, length=_length(session, zone))
+
+
+def sections(observations: Iterable[JsonObject], name: str) -> list[Section]:
+    """The sections of what is told of a session, with each Observation in one of them, in the order in which it happened."""
     words = _words()
     told = sorted(_standing(observations), key=lambda each: (each.get("effectiveDateTime", ""), each["id"]))
-    where = words["where"].get(session["class"].get("code"), words["where"]["FLD"])
-    parts = [words["opening"].format(name=name, where=where, length=_length(session, zone))]
     listed = {code for section in words["section"] for code in section["says"]}
+    found: list[Section] = []
     for section in words["section"]:
         mine = [each for each in told if (code := code_of(each)) in section["says"] or (section.get("others") and code not in listed)]
         lines = [_sentence(section["says"], each, name) for each in mine]
-        if not lines and section.get("open"):
-            lines = [words["open"].format(name=name)]
-        if lines:
-            parts.append("\n".join([section["title"].format(name=name), *lines]))
-    return "\n\n".join(parts) + "\n"
+        found.append(Section(section["key"], section["title"].format(name=name), lines, mine, section.get("open", False)))
+    return found
 
 
 def drafted(session: JsonObject, ids: tuple[str, str], author: str, organization: str | None, now: str, text: str) -> Sequence[JsonObject]:

@@ -49,10 +49,16 @@ def bundle(
     total: int | None = None,
     links: Iterable[tuple[str, str]] = (),
     security: Sequence[JsonObject] = (),
+    identified: str | None = None,
 ) -> bytes:
-    """A Bundle of this type; `links` are (relation, url) pairs, `updated` is an instant, `security` its labels."""
+    """A Bundle of this type; `links` are (relation, url) pairs, `updated` is an instant, `security` its labels.
+
+    A document is `identified` by a URI for ever, and is of this instant.
+    """
     meta: JsonObject = {"lastUpdated": updated} | ({"security": [*security]} if security else {})
     head: JsonObject = {"resourceType": "Bundle", "id": id, "meta": meta, "type": kind}
+    if identified is not None:
+        head |= {"identifier": {"system": "urn:ietf:rfc:3986", "value": identified}, "timestamp": updated}
     if total is not None:
         head["total"] = total
     if said := [{"relation": relation, "url": url} for relation, url in links]:

@@ -122,6 +122,15 @@ class UnsupportedMediaType(FhirError):
     status, code, diagnostics = 415, "not-supported", "The body must be FHIR JSON (application/fhir+json)."
 
 
+class RangeNotSatisfiable(FhirError):
+    status, code, diagnostics = 416, "value", "The range of bytes that is asked for begins behind the end."
+
+    def __init__(self, size: int) -> None:
+        """`size`: how many bytes there are."""
+        super().__init__()
+        self.size = size
+
+
 class Unprocessable(FhirError):
     status, code, diagnostics = 422, "processing", "The resource breaks a rule."
 

@@ -39,8 +39,13 @@ class Input(NamedTuple):
 
     @property
     def is_simple(self) -> bool:
-        """It may stand in a query string."""
+        """It is a primitive value."""
         return self.type in PRIMITIVES
+
+    @property
+    def in_query(self) -> bool:
+        """It may stand in a query string: a Coding as `system|code`, or as its code alone."""
+        return self.is_simple or self.type == "Coding"
 
 
 class Given(NamedTuple):
@@ -188,6 +193,11 @@ def _from_text(wanted: Input, text: str) -> Json:
         return _BOOLEANS.get(text, text)
     if wanted.type in {"integer", "positiveInt", "unsignedInt"} and _INTEGER.fullmatch(text):
         return int(text)
+    if wanted.type == "Coding" and "|" in text:
+        system, _, code = text.partition("|")
+        return {"system": system, "code": code} if system else {"code": code}
+    if wanted.type == "Coding":
+        return {"code": text}
     if wanted.type == "decimal" and _DECIMAL.fullmatch(text):
         return Decimal(text)
     return text.replace(" ", "+") if wanted.type in {"instant", "dateTime"} else text
@@ -201,7 +211,7 @@ def _wrong(wanted: Input, value: Json, type: str) -> str:
         named: Json = value.get("resourceType") if is_object(value) else None
         fits = type == "Resource" and isinstance(named, str) and wanted.type in {"Resource", named}
         return "" if fits else f"a resource ({wanted.type})"
-    if not type and not wanted.is_simple:
+    if not type and not wanted.in_query:
         return f"in the body: it is a {wanted.type}"
     if type and wanted.type not in _lineage(type):
         return f"a {wanted.type} ({slot(wanted.type)})"

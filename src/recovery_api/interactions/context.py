@@ -63,6 +63,10 @@ class FhirRequest(msgspec.Struct, frozen=True, kw_only=True):
     if_modified_since: str | None = None
     if_none_exist: str | None = None
     prefer: Prefer = NO_PREFERENCE
+    accept: str = ""
+    """An Accept header, or a `_format`, where more than FHIR JSON is served; '' elsewhere."""
+    raw: bool = False
+    """The body came as it is, in its own media type: it is a Binary's."""
     address: str = ""
     """The network address that it came from."""
 
@@ -109,6 +113,8 @@ class FhirResult(NamedTuple):
     """Its audit record is written already, in its own transaction."""
     noticed: bool = False
     """The redisclosure notice goes with it."""
+    content_type: str | None = None
+    """The media type of a body that is not FHIR JSON."""
     urgent: bool = False
     """What it says about itself is told whatever the caller prefers."""
     headers: tuple[tuple[bytes, bytes], ...] = ()

@@ -18,11 +18,14 @@ from recovery_api.store.writer import Writer
 AT_ONCE = 1_000
 
 
-async def make(server: Server, writer: Writer, resource: JsonObject) -> JsonObject:
-    """Store a new resource as the server's own, with its id if it was given one (by `new_id`) already; what is stored."""
+async def make(server: Server, writer: Writer, resource: JsonObject, *, raised: int = 0) -> JsonObject:
+    """Store a new resource as the server's own, with its id if it was given one (by `new_id`) already; what is stored.
+
+    `raised` are bits of labels that hold whatever the content says.
+    """
     type, id = resource["resourceType"], resource.get("id") or server.new_id()
     said = stated(resource, id, 1, writer.stamp)
-    node = Labelled(said, facets(said, server.matrix, server.zone), is_new=True)
+    node = Labelled(said, facets(said, server.matrix, server.zone)._replace(raised=raised), is_new=True)
     await server.labeller.label(writer, [node])
     await writer.create(type, id, dump(said), node.facets, server.extract(said))
     return said

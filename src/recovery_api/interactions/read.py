@@ -1,5 +1,8 @@
 """read and vread (https://hl7.org/fhir/R4/http.html#read, #vread)."""
 from recovery_api.fhir.errors import Gone, NotFound
+from recovery_api.fhir.json import load
+from recovery_api.fhir.media_types import FHIR_JSON
+from recovery_api.interactions import renditions
 from recovery_api.interactions.context import FhirResult
 from recovery_api.interactions.disclosure import disclosure
 from recovery_api.interactions.preconditions import not_modified
@@ -40,8 +43,12 @@ async def vread(reading: Reading) -> FhirResult:
 
 async def _found(reading: Reading, record: Record) -> FhirResult:
     told = await shown(reading.reader, (record,))
-    if looks_the_same(reading.server, reading.request.actor, record) and not_modified(reading.request, record):
+    wanted = renditions.chosen(reading.request, renditions.offered_of(load(record.body or b""))) if reading.request.accept else FHIR_JSON
+    if wanted == FHIR_JSON and looks_the_same(reading.server, reading.request.actor, record) and not_modified(reading.request, record):
         return FhirResult(304, None, record.version, record.last_updated, shown=told)
     body = await present(reading.server, reading.request.actor, reading.reader, record)
     consents, noticed = disclosure(reading.request.actor, (record,))
-    return FhirResult(200, body, record.version, record.last_updated, shown=told, consents=consents, noticed=noticed)
+    result = FhirResult(200, body, record.version, record.last_updated, shown=told, consents=consents, noticed=noticed)
+    if wanted == FHIR_JSON:
+        return result
+    return await renditions.of_binary(reading.server, reading.request, reading.reader, result, wanted)

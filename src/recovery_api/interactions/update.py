@@ -23,14 +23,19 @@ async def update(writing: Writing) -> FhirResult:
     if current is None:
         raise MethodNotAllowed(ABSENT)
 
-    def sent(_: JsonObject) -> JsonObject:
+    def sent(seen: JsonObject) -> JsonObject:
         resource = request.content()
         check_type(resource, type)
         if resource.get("id") != request.id:
             raise BadRequest(Issue("invalid", "The body must have the id that the address has.", f"{type}.id"))
-        return resource
+        return {**_beside(seen), **resource} if request.raw else resource
 
     return await replace(writing, current, sent)
+
+
+def _beside(binary: JsonObject) -> JsonObject:
+    """What stays of a Binary whose content alone is sent."""
+    return {name: value for name, value in binary.items() if name == "securityContext"}
 
 
 async def _conditional(writing: Writing) -> FhirResult:

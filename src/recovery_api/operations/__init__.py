@@ -7,6 +7,8 @@ from recovery_api.operations.check_in import check_in
 from recovery_api.operations.cosign import cosign
 from recovery_api.operations.cover import cover
 from recovery_api.operations.disclosure_accounting import disclosure_accounting
+from recovery_api.operations.docref import docref
+from recovery_api.operations.document import document
 from recovery_api.operations.evaluate_escalation import evaluate_escalation
 from recovery_api.operations.evaluate_measure import evaluate_measure
 from recovery_api.operations.events import events
@@ -49,6 +51,8 @@ OPERATIONS = registered(
         "cosign": cosign,
         "cover": cover,
         "disclosure-accounting": disclosure_accounting,
+        "docref": docref,
+        "document": document,
         "evaluate-escalation": evaluate_escalation,
         "evaluate-measure": evaluate_measure,
         "events": events,

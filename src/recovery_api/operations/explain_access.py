@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
 
 from recovery_api.fhir import labels
 from recovery_api.fhir.errors import BadRequest, Forbidden, Issue, NotFound
 from recovery_api.fhir.json import JsonObject, load
 from recovery_api.fhir.labels import bit, closed, mask_of
+from recovery_api.fhir.names import called
 from recovery_api.fhir.parameters import PLACE, Given
 from recovery_api.fhir.search.dates import implicit_range
 from recovery_api.identity.actor import local_reference
@@ -189,8 +190,4 @@ async def _called(reader: Reader, reference: str) -> str:
     record = await reader.read(type, id) if type in NAMED_TYPES else None
     if record is None or record.body is None:
         return reference
-    name: Any = load(record.body).get("name")
-    if not isinstance(name, list):
-        return name or reference
-    [first, *_] = cast("list[JsonObject]", name)
-    return first.get("text") or " ".join([*first.get("given", ()), first.get("family", "")]).strip() or reference
+    return called(load(record.body)) or reference

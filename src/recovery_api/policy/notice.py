@@ -35,11 +35,11 @@ class Notice(NamedTuple):
 
     def text(self, basis: Iterable[str]) -> str:
         """The notice and the consents (logical ids) that it goes with, as text."""
-        return f"{self.wording}\n\n{_scope(basis)}"
+        return f"{self.wording}\n\n{scope(basis)}"
 
     def outcome(self, basis: Iterable[str]) -> JsonObject:
         """The same as an OperationOutcome."""
-        said = (Issue("informational", text, severity="information") for text in (self.wording, _scope(basis)))
+        said = (Issue("informational", text, severity="information") for text in (self.wording, scope(basis)))
         return outcome(tuple(said))
 
     def on_binary(self, binary: JsonObject, basis: Iterable[str]) -> JsonObject:
@@ -64,7 +64,8 @@ def is_text(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() in TEXTS
 
 
-def _scope(basis: Iterable[str]) -> str:
+def scope(basis: Iterable[str]) -> str:
+    """Under which consents (logical ids) something is disclosed; of none, that it is an emergency."""
     named = ", ".join(f"Consent/{id}" for id in sorted(set(basis)))
     if not named:
         return "Disclosed in a medical emergency (42 CFR 2.51)."

@@ -6,8 +6,10 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from recovery_api.fhir.errors import BadRequest, FhirError, MethodNotAllowed, Unauthorized
+from recovery_api.fhir.json import JsonObject
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.audited import Run, audited, record_refusal
 from recovery_api.interactions.bulk.doors import cancel, file, status
@@ -16,6 +18,7 @@ from recovery_api.interactions.pipeline import perform
 from recovery_api.interactions.target import Target, pairs, target
 from recovery_api.operations import operate
 from recovery_api.policy.audit import Asked
+from recovery_api.routers import content
 from recovery_api.routers.asgi import Receive, Scope, Send
 from recovery_api.routers.negotiation import check_accept, prefer, takes_gzip
 from recovery_api.routers.request import FORM_SEARCH, body, check_body_type
@@ -37,6 +40,15 @@ class _Door:
     wishes: Wishes
     actor: Actor | None = None
     asked: Asked = NOTHING
+
+
+class _Sent(NamedTuple):
+    """The body, what it is, and what is accepted for it, as FhirRequest has them."""
+
+    accept: str
+    body: bytes | JsonObject
+    type: str | None
+    raw: bool
 
 
 class FhirEndpoint:
@@ -92,16 +104,22 @@ class FhirEndpoint:
             pretty=_is_pretty(look),
             gzip=takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
             prefer=prefer(headers.get(b"prefer", b"").decode("latin-1")),
+            part={name: _header(headers, name.encode()) for name in content.CONDITIONS},
         )
-        check_accept(look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1"), ndjson=asked.interaction == "job-file")
+        accept = look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1")
+        if not content.serves_more(asked):
+            check_accept(accept, ndjson=asked.interaction == "job-file")
+            accept = ""
         if actor is None:
             return None
-        content, content_type = b"", None
+        sent, content_type = b"", None
+        raw = content.is_raw(asked, headers)
         if asked.interaction in WITH_BODY and scope["method"] != "GET":
-            content = await body(receive, headers)
-            content_type = check_body_type(asked.interaction, headers) if content or asked.interaction != "operation" else None
+            sent = await body(receive, headers)
+            content_type = check_body_type(asked.interaction, headers) if not raw and (sent or asked.interaction != "operation") else None
         said = "POST" if scope["method"] == "POST" else "GET"
-        return _request(asked, actor, said, query, look, content, content_type, headers, door)
+        told = _Sent(accept, content.binary(sent, asked, headers) if raw else sent, content_type, raw=raw)
+        return _request(asked, actor, said, query, look, told, headers, door)
 
 
 def _request(
@@ -110,15 +128,10 @@ def _request(
     method: str,
     query: list[tuple[str, str]],
     look: Mapping[str, str],
-    content: bytes,
-    content_type: str | None,
+    sent: _Sent,
     headers: Mapping[bytes, bytes],
     door: "_Door",
 ) -> FhirRequest:
-    def header(name: bytes) -> str | None:
-        value = headers.get(name)
-        return None if value is None else value.decode("latin-1")
-
     return FhirRequest(
         interaction=asked.interaction,
         actor=actor,
@@ -130,15 +143,22 @@ def _request(
         method=method,
         query=tuple(query),
         look=tuple(look.items()),
-        body=content,
-        patch_type=content_type,
-        if_match=header(b"if-match"),
-        if_none_match=header(b"if-none-match"),
-        if_modified_since=header(b"if-modified-since"),
-        if_none_exist=header(b"if-none-exist"),
+        body=sent.body,
+        patch_type=sent.type,
+        accept=sent.accept,
+        raw=sent.raw,
+        if_match=_header(headers, b"if-match"),
+        if_none_match=_header(headers, b"if-none-match"),
+        if_modified_since=_header(headers, b"if-modified-since"),
+        if_none_exist=_header(headers, b"if-none-exist"),
         prefer=door.wishes.prefer,
         address=door.asked.address,
     )
+
+
+def _header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 def _is_form(method: str, asked: Target) -> bool:

@@ -3,10 +3,9 @@ import re
 from functools import lru_cache
 
 from recovery_api.fhir.errors import BadRequest, Issue, NotAcceptable, UnsupportedMediaType
+from recovery_api.fhir.media_types import FHIR_JSON, JSON_TYPES
 from recovery_api.interactions.context import Prefer
 
-FHIR_JSON = "application/fhir+json"
-JSON_TYPES = frozenset({FHIR_JSON, "application/json", "text/json", "json"})
 ANY_TYPES = frozenset({"*/*", "application/*", "text/*"})
 PATCH_TYPES = frozenset({"application/json-patch+json", FHIR_JSON, "application/json"})
 FORM = "application/x-www-form-urlencoded"

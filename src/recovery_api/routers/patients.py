@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from recovery_api.fhir.errors import FhirError, ServiceUnavailable
 from recovery_api.fhir.json import JsonObject, load
+from recovery_api.fhir.names import called
 from recovery_api.identity.accounts import Account
 from recovery_api.identity.actor import Actor
 from recovery_api.interactions.context import FhirRequest, Server
@@ -59,9 +60,4 @@ class Patients:
 
 
 def _patient(resource: JsonObject) -> Patient:
-    names = [_name(name) for name in resource.get("name", ()) if name.get("use") != "old"]
-    return Patient(resource["id"], next(filter(None, names), "Name not known"), resource.get("birthDate", ""))
-
-
-def _name(name: JsonObject) -> str:
-    return name.get("text") or " ".join([*name.get("given", ()), *([name["family"]] if "family" in name else [])])
+    return Patient(resource["id"], called(resource) or "Name not known", resource.get("birthDate", ""))

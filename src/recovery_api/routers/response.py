@@ -1,15 +1,18 @@
 """From results and errors to HTTP responses, sent as raw ASGI messages."""
 import gzip
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
-from recovery_api.fhir.errors import FhirError, TooManyRequests, Unauthorized
+from recovery_api.fhir.errors import FhirError, RangeNotSatisfiable, TooManyRequests, Unauthorized
 from recovery_api.fhir.instants import http_date
 from recovery_api.fhir.json import dump, dump_pretty
 from recovery_api.fhir.outcome import outcome
 from recovery_api.interactions.context import FhirResult, Packed, Prefer
 from recovery_api.policy.notice import HEADER
+from recovery_api.routers import content
+from recovery_api.routers.asgi import Headers
 
 CONTENT_TYPE = b"application/fhir+json;charset=utf-8"
 NO_EMERGENCY_CHANNEL = (b"x-emergency-notice", b"not an emergency channel: call 911, or call or text 988")
@@ -20,15 +23,17 @@ MOST_UNPACKED = 1 << 20
 """Bytes of a file that are unpacked at once."""
 
 EXPOSED = (
-    b"Content-Location", b"ETag", b"Expires", b"Last-Modified", b"Location", b"Retry-After", b"WWW-Authenticate", b"X-Emergency-Notice",
-    b"X-Progress", b"X-Redisclosure-Notice", b"X-Request-Id",
+    b"Accept-Ranges", b"Content-Location", b"Content-Range", b"ETag", b"Expires", b"Last-Modified", b"Location", b"Retry-After",
+    b"WWW-Authenticate", b"X-Emergency-Notice", b"X-Progress", b"X-Redisclosure-Notice", b"X-Request-Id",
 )  # fmt: skip
-
-Headers = list[tuple[bytes, bytes]]
+TAKEN = (
+    b"Accept", b"Authorization", b"Content-Type", b"If-Match", b"If-Modified-Since", b"If-None-Exist", b"If-None-Match", b"If-Range",
+    b"Prefer", b"Range", b"X-Request-Id", b"X-Security-Context",
+)  # fmt: skip
 
 ALWAYS: Sequence[tuple[bytes, bytes]] = (
     (b"cache-control", b"private, no-cache"),
-    (b"vary", b"Authorization, Accept-Encoding"),
+    (b"vary", b"Authorization, Accept, Accept-Encoding"),
     (b"x-content-type-options", b"nosniff"),
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b", ".join(EXPOSED)),
@@ -36,10 +41,7 @@ ALWAYS: Sequence[tuple[bytes, bytes]] = (
 PREFLIGHT: Sequence[tuple[bytes, bytes]] = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-    (
-        b"access-control-allow-headers",
-        b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Request-Id",
-    ),
+    (b"access-control-allow-headers", b", ".join(TAKEN)),
     (b"access-control-max-age", b"3600"),
     (b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
     (b"content-length", b"0"),
@@ -64,12 +66,14 @@ class Wishes(NamedTuple):
     head: bool = False
     prefer: Prefer = Prefer()
     base: str = ""
+    part: Mapping[str, str | None] = MappingProxyType(dict.fromkeys(content.CONDITIONS))
+    """The headers that say which part of content is wanted, and when."""
 
 
 def answer(result: FhirResult, wishes: Wishes) -> Response:
     """The response for a result."""
     headers: Headers = [*ALWAYS, *result.headers]
-    if result.version is not None:
+    if result.version is not None and result.content_type is None:
         headers.append((b"etag", b'W/"%d"' % result.version))
     if result.last_updated is not None:
         headers.append((b"last-modified", http_date(result.last_updated).encode()))
@@ -81,6 +85,9 @@ def answer(result: FhirResult, wishes: Wishes) -> Response:
         headers.append((b"location", f"{wishes.base}/{result.location}".encode()))
     if result.file is not None:
         return _with_file(result.status, headers, result.file, wishes, result.media_type or CONTENT_TYPE)
+    if result.content_type is not None and result.body is not None:
+        status, more, sent = content.part(result.body, result.content_type, wishes.part, head=wishes.head)
+        return Response(status, [*headers, *more], sent)
     body = dump(result.outcome) if result.urgent and result.body is None and result.outcome is not None else result.body
     if result.outcome is not None and wishes.prefer.returns in {"minimal", "OperationOutcome"}:
         body = None if wishes.prefer.returns == "minimal" else dump(result.outcome)
@@ -95,6 +102,8 @@ def refusal(error: FhirError, wishes: Wishes) -> Response:
         headers.append((b"www-authenticate", b'Bearer realm="fhir", error="invalid_token"'))
     if isinstance(error, TooManyRequests):
         headers.append((b"retry-after", b"%d" % error.retry_after))
+    if isinstance(error, RangeNotSatisfiable):
+        headers.append((b"content-range", f"bytes */{error.size}".encode()))
     return _with_body(error.status, headers, dump(outcome(error.issues)), wishes)
 
 

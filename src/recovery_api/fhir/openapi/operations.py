@@ -38,12 +38,12 @@ def operation_parameters(definitions: Iterable[JsonObject]) -> dict[str, JsonObj
             "in": "query",
             "description": _words(definition, one.name, "in"),
             "required": bool(one.min),
-            "schema": _value(one.type, one.codes),
+            "schema": _value("string" if one.type == "Coding" else one.type, one.codes),
         }
         for definition in definitions
         if not definition.get("affectsState", True)
         for one in inputs(definition).values()
-        if one.is_simple
+        if one.in_query
     }
 
 
@@ -91,7 +91,7 @@ def _methods(definition: JsonObject, type: str | None, tag: str, name: str) -> J
     sent: list[Json] = [PREFER] if is_asynchronous(definition) else []
     if sent:
         post["parameters"] = sent
-    query: list[Json] = [*sent, *(ref_to(f"{definition['name']}.{one.name}") for one in known.values() if one.is_simple)]
+    query: list[Json] = [*sent, *(ref_to(f"{definition['name']}.{one.name}") for one in known.values() if one.in_query)]
     get = _operation(definition, tag, f"{name}ByQuery", (*ALWAYS, 404))
     return {"post": post, "get": get | ({"parameters": query} if query else {})}
 

@@ -3,6 +3,7 @@ import base64
 from functools import partial
 from typing import Final
 
+from recovery_api.domain.codes import THO
 from recovery_api.domain.notes import OPEN, REVIEW, authors_of, is_note, replaced_by, state_of, with_texts
 from recovery_api.fhir.errors import Conflict, Rule, Unprocessable
 from recovery_api.fhir.json import JsonObject, load
@@ -14,8 +15,9 @@ from recovery_api.policy.writes import rule
 from recovery_api.store.reader import Reader
 
 SIGNED: Final = frozenset({"final", "amended"})
+SURVEY: Final = (f"{THO}observation-category", "survey")
 SESSION_SIGNED: Final = Rule(
-    "session-signed", Conflict, "The session's note was co-signed: what was observed is corrected by the client's case manager."
+    "session-signed", Conflict, "The session's note was co-signed: what was observed is added and corrected by the client's case manager."
 )
 BY_HAND: Final = frozenset({"lastModified", "meta", "note", "status", "text"})
 """What everybody who may write a review may change in it."""
@@ -53,10 +55,15 @@ async def not_while_read(written: Written) -> None:
 
 
 async def session_is_unsigned(written: Written) -> None:
-    """Raise Conflict where a companion changes, or deletes, what was observed in a session whose note was co-signed since."""
-    if written.actor.role != "companion" or written.before is None:
+    """Raise Conflict where a companion adds to, changes, or deletes what was observed in a session whose note was co-signed.
+
+    A survey is no part of what was observed in the session: it is added at any time.
+    """
+    added_survey = written.before is None and has_coding(written.after, "category", *SURVEY)
+    if written.actor.role != "companion" or added_survey:
         return
-    for session in {each for version in (written.before, written.after) for each in references_at(version, "encounter")}:
+    sessions = {each for version in (written.before, written.after) if version for each in references_at(version, "encounter")}
+    for session in sessions - {"/".join(key) for key in written.beside}:
         documents = await seen(written.server, written.writer, "DocumentReference", ("encounter", session))
         if any(is_note(each) and each["docStatus"] in SIGNED and "authenticator" in each for each in documents):
             raise SESSION_SIGNED.broken(at="Observation.encounter")
