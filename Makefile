@@ -15,7 +15,7 @@ PORT_OPTION := --port $(PORT)
 export RECOVERY_PUBLIC_URL ?= http://127.0.0.1:$(PORT)
 endif
 
-.PHONY: help install demo serve test test-system-postgresql check lint types floors format bench openapi clients reference definitions image lock
+.PHONY: help install demo serve test test-system-postgresql check lint types floors format bench openapi release-openapi clients reference definitions image lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,9 @@ bench: .venv/.dev ## benchmarks: one table of ratios, and bench/results/latest.j
 openapi: .venv/.dev ## openapi/recovery-api.json from the definitions
 	@$(BIN)/recovery-api openapi > openapi/recovery-api.json.new
 	@mv openapi/recovery-api.json.new openapi/recovery-api.json
+
+release-openapi: .venv/.dev ## openapi/released.txt: what openapi/recovery-api.json says now is promised to clients
+	@$(BIN)/python scripts/openapi_promises.py --release
 
 clients: clients/typescript/src/schema.ts clients/python/src/recovery_client/generated/__init__.py ## clients/: typed clients from openapi/recovery-api.json
 
