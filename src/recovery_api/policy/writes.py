@@ -64,7 +64,7 @@ def _session_moved_by_those_in_it(change: Change) -> bool:
     before, after = change.before, change.after
     if before is None or after is None or not has_coding(after, "type", f"{CANON}/CodeSystem/session-type", "companion-session"):
         return True
-    corrected = after.get("status") in {before.get("status"), "cancelled", "entered-in-error"}
+    corrected = after.get("status") in (before.get("status"), "cancelled", "entered-in-error")
     return corrected or change.actor.holder in references_at(before, "participant.individual")
 
 
@@ -128,7 +128,7 @@ def _own_referral(change: Change) -> bool:
         return False
     if change.before is None or change.after is None:
         return True
-    withdrawn = {"Task": {"cancelled", "entered-in-error"}, "ServiceRequest": {"revoked", "entered-in-error"}}[change.after["resourceType"]]
+    withdrawn = {"Task": ("cancelled", "entered-in-error"), "ServiceRequest": ("revoked", "entered-in-error")}[change.after["resourceType"]]
     moved = change.before.get("status") != change.after.get("status")
     return _only(change, "status", "statusReason", "note", "input", "lastModified") and (
         not moved or change.after.get("status") in withdrawn
@@ -188,7 +188,8 @@ def _switched_off(change: Change) -> bool:
 
 
 def _not_published(change: Change) -> bool:
-    return all((version.get("resourceType"), version.get("url")) not in published_urls() for version in change.versions)
+    said = [(version["resourceType"], version.get("url")) for version in change.versions]
+    return all(url is None or (type, str(url)) not in published_urls() for type, url in said)
 
 
 RULES: Mapping[str, WriteRule] = MappingProxyType(
