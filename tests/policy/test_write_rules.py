@@ -8,7 +8,9 @@ from recovery_api.identity.scopes import Scopes
 from recovery_api.policy.writes import RULES, Change
 
 WRONG: tuple[Json, ...] = ([], {}, [[]], None, True, 3, "", [{"reference": []}])
-ELEMENTS = ("status", "lifecycleStatus", "docStatus", "url", "code", "category", "type", "participant", "performer", "author", "focus", "link")
+ELEMENTS = (
+    "status", "lifecycleStatus", "docStatus", "url", "code", "category", "type", "participant", "performer", "author", "focus", "link",
+)  # fmt: skip
 TYPES = {"own-referral": "Task"}
 
 
