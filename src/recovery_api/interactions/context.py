@@ -113,14 +113,14 @@ class FhirResult(NamedTuple):
     """Its audit record is written already, in its own transaction."""
     noticed: bool = False
     """The redisclosure notice goes with it."""
-    content_type: str | None = None
-    """The media type of a body that is not FHIR JSON."""
     urgent: bool = False
     """What it says about itself is told whatever the caller prefers."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """HTTP headers beside the usual ones, names in lower case."""
-    media_type: bytes | None = None
+    media_type: str | None = None
     """What the body is, where that is not FHIR JSON."""
+    is_content: bool = False
+    """The body is what a Binary holds, or a page made of it: it may be asked for in parts."""
     file: Packed | None = None
     """The body, where it comes bit by bit."""
 

@@ -60,7 +60,7 @@ async def of_binary(server: Server, request: FhirRequest, reader: Reader, result
     binary = load(result.body or b"")
     data = base64.b64decode(binary.get("data", ""))
     if type == essence(binary["contentType"]):
-        return result._replace(body=data, content_type=binary["contentType"])
+        return result._replace(body=data, media_type=binary["contentType"], is_content=True)
     text = data.decode(errors="replace")
     note = await _note(server, request, reader, binary)
     blocks = from_markdown(text) if essence(binary["contentType"]) == MARKDOWN else from_text(text)
@@ -69,7 +69,7 @@ async def of_binary(server: Server, request: FhirRequest, reader: Reader, result
 
 async def written(result: FhirResult, type: str, page: Page) -> FhirResult:
     """A result whose body is the page as this media type."""
-    return result._replace(body=await asyncio.to_thread(WRITERS[type], page), content_type=SENT_AS[type])
+    return result._replace(body=await asyncio.to_thread(WRITERS[type], page), media_type=SENT_AS[type], is_content=True)
 
 
 def title_of(document: JsonObject) -> str:

@@ -14,7 +14,7 @@ from recovery_api.policy.notice import HEADER
 from recovery_api.routers import content
 from recovery_api.routers.asgi import Headers
 
-CONTENT_TYPE = b"application/fhir+json;charset=utf-8"
+CONTENT_TYPE = "application/fhir+json;charset=utf-8"
 NO_EMERGENCY_CHANNEL = (b"x-emergency-notice", b"not an emergency channel: call 911, or call or text 988")
 GZIP_FROM = 1_400
 """Bytes: below this a body fits one packet, and gzip saves nothing."""
@@ -73,7 +73,7 @@ class Wishes(NamedTuple):
 def answer(result: FhirResult, wishes: Wishes) -> Response:
     """The response for a result."""
     headers: Headers = [*ALWAYS, *result.headers]
-    if result.version is not None and result.content_type is None:
+    if result.version is not None and not result.is_content:
         headers.append((b"etag", b'W/"%d"' % result.version))
     if result.last_updated is not None:
         headers.append((b"last-modified", http_date(result.last_updated).encode()))
@@ -83,16 +83,17 @@ def answer(result: FhirResult, wishes: Wishes) -> Response:
         headers.append(NO_EMERGENCY_CHANNEL)
     if result.location is not None:
         headers.append((b"location", f"{wishes.base}/{result.location}".encode()))
+    media_type = result.media_type or CONTENT_TYPE
     if result.file is not None:
-        return _with_file(result.status, headers, result.file, wishes, result.media_type or CONTENT_TYPE)
-    if result.content_type is not None and result.body is not None:
-        status, more, sent = content.part(result.body, result.content_type, wishes.part, head=wishes.head)
+        return _with_file(result.status, headers, result.file, wishes, media_type)
+    if result.is_content and result.body is not None:
+        status, more, sent = content.part(result.body, media_type, wishes.part, head=wishes.head)
         return Response(status, [*headers, *more], sent)
     body = dump(result.outcome) if result.urgent and result.body is None and result.outcome is not None else result.body
     if result.outcome is not None and wishes.prefer.returns in {"minimal", "OperationOutcome"}:
         body = None if wishes.prefer.returns == "minimal" else dump(result.outcome)
     status = 200 if body and result.status == 204 else result.status
-    return _with_body(status, headers, body, wishes, result.media_type or CONTENT_TYPE)
+    return _with_body(status, headers, body, wishes, media_type)
 
 
 def refusal(error: FhirError, wishes: Wishes) -> Response:
@@ -107,8 +108,8 @@ def refusal(error: FhirError, wishes: Wishes) -> Response:
     return _with_body(error.status, headers, dump(outcome(error.issues)), wishes)
 
 
-def _with_file(status: int, headers: Headers, file: Packed, wishes: Wishes, media_type: bytes) -> Response:
-    headers.append((b"content-type", media_type))
+def _with_file(status: int, headers: Headers, file: Packed, wishes: Wishes, media_type: str) -> Response:
+    headers.append((b"content-type", media_type.encode()))
     if wishes.gzip:
         headers.append((b"content-encoding", b"gzip"))
     headers.append((b"content-length", b"%d" % (file.packed if wishes.gzip else file.size)))
@@ -125,14 +126,14 @@ async def _unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             rest = unpacking.unconsumed_tail
 
 
-def _with_body(status: int, headers: Headers, body: bytes | None, wishes: Wishes, media_type: bytes = CONTENT_TYPE) -> Response:
+def _with_body(status: int, headers: Headers, body: bytes | None, wishes: Wishes, media_type: str = CONTENT_TYPE) -> Response:
     if not body:
         if status not in {204, 304}:
             headers.append((b"content-length", b"0"))
         return Response(status, headers)
     if wishes.pretty:
         body = dump_pretty(body)
-    headers.append((b"content-type", media_type))
+    headers.append((b"content-type", media_type.encode()))
     if wishes.gzip and len(body) >= GZIP_FROM:
         body = gzip.compress(body, compresslevel=5, mtime=0)
         headers.append((b"content-encoding", b"gzip"))

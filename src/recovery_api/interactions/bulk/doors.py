@@ -37,10 +37,10 @@ async def status(server: Server, request: FhirRequest) -> FhirResult:
     if job.kind == IMPORT:
         wanted, brought = msgspec.json.decode(job.asked, type=Import), msgspec.json.decode(job.progress, type=Brought)
         body = dump(summary(server.base, wanted, brought, files))
-        return FhirResult(200, body, headers=_expires(job), media_type=b"application/json")
+        return FhirResult(200, body, headers=_expires(job), media_type="application/json")
     progress = msgspec.json.decode(job.progress, type=Progress)
     body = dump(manifest(server.base, msgspec.json.decode(job.asked, type=Export).request, progress.time, files))
-    return FhirResult(200, body, headers=_expires(job), media_type=b"application/json", noticed=progress.noticed)
+    return FhirResult(200, body, headers=_expires(job), media_type="application/json", noticed=progress.noticed)
 
 
 async def cancel(server: Server, request: FhirRequest) -> FhirResult:
@@ -67,7 +67,7 @@ async def file(server: Server, request: FhirRequest) -> FhirResult:
     noticed = job.kind == EXPORT and msgspec.json.decode(job.progress, type=Progress).noticed
     chunks = await _begun(server, found)
     file = Packed(chunks, found.packed, found.size)
-    return FhirResult(200, file=file, headers=_expires(job), media_type=NDJSON.encode(), noticed=noticed)
+    return FhirResult(200, file=file, headers=_expires(job), media_type=NDJSON, noticed=noticed)
 
 
 async def _mine(server: Server, request: FhirRequest) -> Job:
