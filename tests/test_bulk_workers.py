@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from recovery_api.fhir.json import JsonObject
+from recovery_api.fhir.json import JsonObject, dump
 from recovery_api.store.file_store import file_store
 from recovery_api.store.files import FileStore
 from tests.api import serving
-from tests.callers import SYS_RIVERBEND
+from tests.callers import KIM, SYS_RIVERBEND
 from tests.databases import Databases
-from tests.http.bulk import exported, kicked_off, lines
+from tests.http.bulk import ASYNC, exported, kicked_off, lines, wanted
 from tests.http.resources import observation
 from tests.program import Program, free_port, rows
 
@@ -74,6 +74,43 @@ async def test_a_killed_workers_export_goes_on_in_another(databases: Databases, 
         assert found == Counter({one["id"]: 1 for one in many()})
         audited = rows(url, "SELECT count(*) FROM audit_record")
         assert audited[0][0] > 0
+    databases.drop(url)
+
+
+@pytest.mark.slow
+async def test_a_killed_workers_import_goes_on_in_another(databases: Databases, world_template: str, tmp_path: Path) -> None:
+    """The first worker is killed within the only file, when a part of it is stored already."""
+    url, folder = databases.clone(world_template), tmp_path / "in"
+    folder.mkdir()
+    (folder / "many.ndjson").write_bytes(b"\n".join(map(dump, many())))
+    command = (str(Path(sys.executable).with_name("recovery-api")), "worker")
+    stored = "SELECT count(*), max(version) FROM resource WHERE id LIKE 'many-%'"
+    async with serving(url, tmp_path / "var", EMBEDDED_WORKER="false", IMPORT_FOLDER=str(folder)) as api:
+        api.clock.now = time.time_ns() // 1_000
+        environment = Program(tmp_path, url).environment | {"RECOVERY_IMPORT_FOLDER": str(folder)}
+        kim = api.as_(KIM)
+        begun = await kim.post("$import", wanted("many.ndjson"), headers=ASYNC)
+        first = started(command, tmp_path, environment)
+        deadline = time.monotonic() + 60
+        while not rows(url, stored)[0][0] and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        assert 0 < rows(url, stored)[0][0] < MANY
+        second = started(command, tmp_path, environment)
+        try:
+            answer = await kim.get(begun.headers["content-location"])
+            while answer.status == 202 and time.monotonic() < deadline + 60:
+                await asyncio.sleep(0.2)
+                api.clock.now = time.time_ns() // 1_000
+                answer = await kim.get(begun.headers["content-location"])
+        finally:
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(30) == 0
+        assert answer.status == 200, answer.body
+        assert [one["count"] for one in answer.json["output"]] == [MANY]
+        assert answer.json["error"] == []
+        assert rows(url, stored) == [(MANY, 1)]
     databases.drop(url)
 
 

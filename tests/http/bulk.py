@@ -64,3 +64,9 @@ async def lines(client: Client, url: str) -> list[JsonObject]:
 def parameters(*values: tuple[str, str, Any]) -> JsonObject:
     """A Parameters body: (name, member, value)."""
     return {"resourceType": "Parameters", "parameter": [{"name": name, member: value} for name, member, value in values]}
+
+
+def wanted(*urls: str, type: str = "Observation") -> JsonObject:
+    """What `$import` is asked to bring in: NDJSON of one type from these addresses."""
+    parts = [[{"name": "type", "valueCode": type}, {"name": "url", "valueUri": url}] for url in urls]
+    return {"resourceType": "Parameters", "parameter": [{"name": "input", "part": each} for each in parts]}

@@ -12,7 +12,7 @@ from recovery_api.workers import jobs
 from tests.api import Api, serving
 from tests.callers import KIM, MAYA, RUTH, SYS_RIVERBEND
 from tests.databases import Databases
-from tests.http.bulk import ASYNC, lines, worked
+from tests.http.bulk import ASYNC, lines, wanted, worked
 from tests.http.resources import observation
 from tests.program import free_port
 
@@ -55,11 +55,6 @@ async def taking(
     async with serving(url, folder, IMPORT_FOLDER=str(files / "in"), ALLOWED_PRIVATE_ENDPOINTS=elsewhere) as server:
         yield server
     databases.drop(url)
-
-
-def wanted(*urls: str, type: str = "Observation") -> JsonObject:
-    parts = [[{"name": "type", "valueCode": type}, {"name": "url", "valueUri": url}] for url in urls]
-    return {"resourceType": "Parameters", "parameter": [{"name": "input", "part": each} for each in parts]}
 
 
 async def test_files_are_brought_in_and_what_was_not_is_told(taking: Api, elsewhere: str) -> None:
