@@ -32,7 +32,7 @@ def score(code: str, value: int, at: str) -> JsonObject:
 
 
 async def made(api: Api, *resources: JsonObject) -> Sequence[str]:
-    answers = [await api.as_(MAYA).post(one["resourceType"], one) for one in resources]
+    answers = [await api.as_(RUTH).post(one["resourceType"], one) for one in resources]
     assert {answer.status for answer in answers} == {201}
     return [answer.json["id"] for answer in answers]
 

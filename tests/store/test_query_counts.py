@@ -127,14 +127,14 @@ async def test_a_search_takes_as_many_statements_whether_it_finds_or_not(api: Ap
     assert await _asked(api, found) == await _asked(api, hidden)
 
 
-async def test_a_create_asks_for_its_stamp_its_references_and_the_write(api: Api, database_kind: Kind) -> None:
-    most = _most(Case("", 3, 6), database_kind)
-    assert await _asked(api, Case("Observation", 0, 0, 201), "POST", observation()) <= most
-
-
 UNSIGNED = {"reference": "Encounter/e-ana-2"}
 ABOUT_THE_NOTE = 1
 """What a companion changes of a session must not be signed yet."""
+
+
+async def test_a_create_asks_for_its_stamp_its_references_and_the_write(api: Api, database_kind: Kind) -> None:
+    most = _most(Case("", 3, 6), database_kind)
+    assert await _asked(api, Case("Observation", 0, 0, 201), "POST", observation(encounter=UNSIGNED)) <= most + ABOUT_THE_NOTE
 
 
 @pytest.mark.parametrize(("more", "also"), [({"encounter": {}}, 0), ({"encounter": UNSIGNED}, ABOUT_THE_NOTE)], ids=["alone", "session"])
