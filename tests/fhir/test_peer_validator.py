@@ -5,9 +5,10 @@ import fhirkit
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted(
-    [*(ROOT / "src" / "recovery_api" / "definitions").glob("[A-Z]*-*.json"), *(ROOT / "tests" / "data" / "profiles").glob("*.json")]
-)
+NOT_R4 = "SubscriptionTopic"
+"""A type of R5: the validator knows R4's alone."""
+OURS = [each for each in (ROOT / "src" / "recovery_api" / "definitions").glob("[A-Z]*-*.json") if not each.stem.startswith(NOT_R4)]
+FILES = sorted([*OURS, *(ROOT / "tests" / "data" / "profiles").glob("*.json")])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
