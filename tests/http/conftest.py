@@ -1,6 +1,7 @@
 """A server over the fixture world, for tests that come in through the front door."""
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,15 +10,29 @@ from tests.api import Api, Client, serving
 from tests.callers import RUTH
 from tests.databases import Databases
 from tests.http.escalating import lead
+from tests.http.notified import Endpoint, listening
 from tests.http.searched import world
 from tests.http.us_core_charts import Charts, everything
 
 
 @pytest.fixture
-async def api(databases: Databases, world_template: str, tmp_path: Path) -> AsyncIterator[Api]:
+def settings() -> Mapping[str, Any]:
+    """The settings of `api`, without their prefix; a file may have others."""
+    return {}
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    """Where a subscriber listens."""
+    async with listening() as server:
+        yield server
+
+
+@pytest.fixture
+async def api(databases: Databases, world_template: str, tmp_path: Path, settings: Mapping[str, Any]) -> AsyncIterator[Api]:
     """The fixture world at T0, the test's own, on each kind of database."""
     url = databases.clone(world_template)
-    async with serving(url, tmp_path) as server:
+    async with serving(url, tmp_path, **settings) as server:
         yield server
     databases.drop(url)
 

@@ -1,7 +1,8 @@
 """What subscribers hear, and what they never hear: retries, order and numbers, ends of rights, worlds that differ in what is hidden."""
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from recovery_api.fhir.json import JsonObject
 from tests.api import Api, Client, serving
 from tests.callers import APP_ANA, MAYA, RUTH, SAM, SYS_RIVERBEND
 from tests.databases import Databases
-from tests.http.notified import BACKPORT, Endpoint, Received, deliver, events, listening, status, value, wish
+from tests.http.notified import BACKPORT, Endpoint, Received, deliver, events, status, value, wish
 from tests.http.resources import observation
 from tests.http.test_scenarios_notes import cosign, submit
 
@@ -17,17 +18,8 @@ NOTES = "DocumentReference?patient=Patient/ana"
 
 
 @pytest.fixture
-async def endpoint() -> AsyncIterator[Endpoint]:
-    async with listening() as server:
-        yield server
-
-
-@pytest.fixture
-async def api(databases: Databases, world_template: str, tmp_path: Path, endpoint: Endpoint) -> AsyncIterator[Api]:
-    url = databases.clone(world_template)
-    async with serving(url, tmp_path, ALLOWED_PRIVATE_ENDPOINTS=endpoint.origin) as server:
-        yield server
-    databases.drop(url)
+def settings(endpoint: Endpoint) -> Mapping[str, Any]:
+    return {"ALLOWED_PRIVATE_ENDPOINTS": endpoint.origin}
 
 
 async def subscribed(api: Api, client: Client, wanted: JsonObject) -> str:

@@ -1,16 +1,15 @@
 """What subscribers hear in scenarios 1 and 15 of domain.md 8 (10 is in test_subscriptions), and of the topics beside them."""
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from recovery_api.interactions.care.session_check_ins import miss
 from recovery_api.interactions.care.unacknowledged import reassign_due
-from tests.api import Api, serving
+from tests.api import Api
 from tests.callers import APP_ANA, LEO, MAYA, OMAR, RUTH, SYS_LAKESIDE, SYS_RIVERBEND
-from tests.databases import Databases
 from tests.http.escalating import YES, response
-from tests.http.notified import Endpoint, deliver, listening, wish
+from tests.http.notified import Endpoint, deliver, wish
 from tests.http.recorded import finished, made
 from tests.http.referring import referred, status
 from tests.http.resources import observation, session
@@ -19,17 +18,8 @@ OF_ANA = "Observation?patient=Patient/ana"
 
 
 @pytest.fixture
-async def endpoint() -> AsyncIterator[Endpoint]:
-    async with listening() as server:
-        yield server
-
-
-@pytest.fixture
-async def api(databases: Databases, world_template: str, tmp_path: Path, endpoint: Endpoint) -> AsyncIterator[Api]:
-    url = databases.clone(world_template)
-    async with serving(url, tmp_path, ON_CALL="Practitioner/omar", ALLOWED_PRIVATE_ENDPOINTS=endpoint.origin) as server:
-        yield server
-    databases.drop(url)
+def settings(endpoint: Endpoint) -> Mapping[str, Any]:
+    return {"ON_CALL": "Practitioner/omar", "ALLOWED_PRIVATE_ENDPOINTS": endpoint.origin}
 
 
 async def test_1_the_clinic_hears_that_its_referral_was_accepted(api: Api, endpoint: Endpoint) -> None:

@@ -1,6 +1,6 @@
 """Subscriptions through HTTP (conformance-checklist.md, section I): what may be asked for, and what arrives."""
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -8,25 +8,15 @@ from recovery_api.fhir.json import JsonObject
 from recovery_api.identity.accounts import Account
 from recovery_api.interactions import validate
 from recovery_api.interactions.notifying.delivering import sweep
-from tests.api import Api, serving
+from tests.api import Api
 from tests.callers import APP_ANA, CHEN, KIM, LEO, MAYA, RUTH, SAM, SYS_LAKESIDE, SYS_RIVERBEND
-from tests.databases import Databases
-from tests.http.notified import BACKPORT, Endpoint, deliver, listening, topic, wish
+from tests.http.notified import BACKPORT, Endpoint, deliver, topic, wish
 from tests.http.test_scenarios_notes import cosign, submit
 
 
 @pytest.fixture
-async def endpoint() -> AsyncIterator[Endpoint]:
-    async with listening() as server:
-        yield server
-
-
-@pytest.fixture
-async def api(databases: Databases, world_template: str, tmp_path: Path, endpoint: Endpoint) -> AsyncIterator[Api]:
-    url = databases.clone(world_template)
-    async with serving(url, tmp_path, ALLOWED_PRIVATE_ENDPOINTS=endpoint.origin) as server:
-        yield server
-    databases.drop(url)
+def settings(endpoint: Endpoint) -> Mapping[str, Any]:
+    return {"ALLOWED_PRIVATE_ENDPOINTS": endpoint.origin}
 
 
 async def test_a_signed_note_is_told_once_after_the_handshake(api: Api, endpoint: Endpoint) -> None:

@@ -1,7 +1,5 @@
 """Subscriptions over a websocket: bound by a token, told as any other, ended with what they rest on."""
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,19 +7,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from recovery_api.fhir.json import JsonObject, parse
-from tests.api import Api, Client, serving
+from tests.api import Api, Client
 from tests.callers import MAYA, RUTH
-from tests.databases import Databases
 from tests.http.notified import deliver, events, status, value, wish
 from tests.http.test_deliveries import flagged
-
-
-@pytest.fixture
-async def api(databases: Databases, world_template: str, tmp_path: Path) -> AsyncIterator[Api]:
-    url = databases.clone(world_template)
-    async with serving(url, tmp_path) as server:
-        yield server
-    databases.drop(url)
 
 
 async def token(client: Client, path: str) -> dict[str, Any]:
