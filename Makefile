@@ -29,8 +29,8 @@ serve: .venv/.runtime ## the server, as the environment's RECOVERY_ settings say
 	@$(BIN)/recovery-api serve $(PORT_OPTION) $(ARGS)
 
 test: .venv/.spark clients tests/clients/node_modules/.installed ## the whole suite, on SQLite and on a PostgreSQL that it starts itself (WORKERS=, ARGS=)
-	@scripts/chromium.sh
-	@scripts/java.sh
+	@scripts/debian.sh chromium chromium tests/browser
+	@scripts/debian.sh java default-jre-headless tests/analytics/test_spark.py
 	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(ARGS)
 
 test-system-postgresql: .venv/.dev ## the tests that use PostgreSQL, on the machine's own
