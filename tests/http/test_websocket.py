@@ -6,7 +6,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from recovery_api.fhir.errors import ServiceUnavailable
 from recovery_api.fhir.json import JsonObject, parse
+from recovery_api.routers import websocket
 from tests.api import Api, Client
 from tests.callers import MAYA, RUTH
 from tests.http.notified import deliver, events, status, value, wish
@@ -53,6 +55,22 @@ async def test_a_websocket_is_bound_by_a_token_and_told_what_happens(api: Api) -
         for socket in (one, other):
             with pytest.raises(ConnectionClosed):
                 await heard(socket)
+
+
+async def test_a_websocket_that_cannot_be_told_now_is_closed_until_later(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise ServiceUnavailable
+
+    ruth = api.as_(RUTH)
+    path = f"Subscription/{(await ruth.post('Subscription', wish('high-acuity-observation'))).json['id']}"
+    monkeypatch.setattr(websocket, "news", away)
+    async with connect(f"ws://127.0.0.1:{api.port}/fhir/websocket", proxy=None) as socket:
+        await socket.send(f"bind-with-token: {(await token(ruth, path))['token']}")
+        assert kind(await heard(socket)) == "handshake"
+        with pytest.raises(ConnectionClosed) as closed:
+            await heard(socket)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
 
 
 async def test_what_is_no_token_or_is_too_old_closes_the_connection(api: Api) -> None:

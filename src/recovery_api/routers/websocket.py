@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from recovery_api.fhir.errors import FhirError
 from recovery_api.fhir.instants import SECOND
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.notifying.binding import binding, greeting, news, open_now
@@ -21,6 +22,8 @@ PATIENCE: Final = 30.0
 REFUSED: Final = 1008
 """https://datatracker.ietf.org/doc/html/rfc6455#section-7.4.1: a policy is broken."""
 ENDED: Final = 1000
+LATER: Final = 1013
+"""It may be tried again (IANA, WebSocket Close Code Numbers)."""
 
 
 @dataclass(slots=True)
@@ -63,6 +66,8 @@ class SubscriptionSocket:
                             return await send({"type": "websocket.close", "code": ENDED})
                 if not bound and loop.time() > deadline:
                     return await send({"type": "websocket.close", "code": REFUSED})
+        except FhirError:
+            return await send({"type": "websocket.close", "code": LATER})
         finally:
             incoming.cancel()
 
