@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("subscription", "stamp", "type", "id", "version"),
     )
     op.create_index("subscription_event_number", "subscription_event", ["subscription", "number"])
+    op.create_index("subscription_event_stamp", "subscription_event", ["stamp"])
     for name in ("sequence", "leased_until"):
         op.drop_column("outbox", name)
 

@@ -251,6 +251,7 @@ subscription_event = Table(
     Column("number", BigInteger, nullable=False),
     PrimaryKeyConstraint("subscription", "stamp", "type", "id", "version"),
     Index("subscription_event_number", "subscription", "number"),
+    Index("subscription_event_stamp", "stamp"),
 )
 """The events of each Subscription. `number` is 0 until it is decided that the subscriber may be told; then it stays."""
 
