@@ -1,6 +1,5 @@
 """Doing what jobs ask for, a step at a time: each step is whoever's turn it is, so a long job holds up no short one."""
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from recovery_api.interactions.context import Server
 from recovery_api.policy.audit import encoded
 from recovery_api.store import jobs
 from recovery_api.store.jobs import DONE, FAILED, Job
+from recovery_api.workers.attempts import again
 
 PAUSE: Final = 0.5
 """Seconds between two looks for a job."""
@@ -28,20 +28,15 @@ MOST_TRIES: Final = 5
 
 STEPS: Mapping[str, Steps] = MappingProxyType({EXPORT: export, IMPORT: bring_in})
 
-log = logging.getLogger(__name__)
-
 
 async def run(server: Server) -> None:
     """Do jobs as they come, until it is cancelled."""
-    while True:
-        try:
-            while await run_next(server):
-                pass
-        except FhirError:
-            log.warning("Jobs can't be done now.")
-        except Exception:
-            log.exception("Jobs can't be done now.")
-        await asyncio.sleep(PAUSE)
+
+    async def all_there_are() -> None:
+        while await run_next(server):
+            pass
+
+    await again(all_there_are, "Jobs can't be done now.", PAUSE)
 
 
 async def run_next(server: Server) -> bool:

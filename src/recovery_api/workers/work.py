@@ -1,11 +1,9 @@
 """Background work, done again and again until the server stops. What several workers may do at once is kept apart by the database."""
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
-from recovery_api.fhir.errors import FhirError
 from recovery_api.interactions.audit_events import project
 from recovery_api.interactions.care import expiring_consents, missed_sessions, supervision_check_ins
 from recovery_api.interactions.care.identity import screen
@@ -14,13 +12,11 @@ from recovery_api.interactions.care.unacknowledged import reassign_due
 from recovery_api.interactions.context import Server
 from recovery_api.interactions.notifying.delivering import sweep
 from recovery_api.workers import jobs
+from recovery_api.workers.attempts import again
 from recovery_api.workers.deliver import deliver
 
 PAUSE: Final = 60.0
 """Seconds between two rounds."""
-
-log = logging.getLogger(__name__)
-
 
 ROUNDS: Final[Sequence[tuple[Callable[[Server], Awaitable[object]], str]]] = (
     (project, "The audit records can't be made AuditEvents now."),
@@ -41,22 +37,10 @@ async def work(server: Server) -> None:
     async with asyncio.TaskGroup() as rounds:
         rounds.create_task(deliver(server))
         for task, complaint in ROUNDS:
-            rounds.create_task(again(partial(task, server), complaint))
+            rounds.create_task(again(partial(task, server), complaint, PAUSE))
         rounds.create_task(jobs.run(server))
 
 
 async def keep_anchored(server: Server) -> None:
     """Anchor this process's audit chain each minute, until it is cancelled."""
-    await again(server.audit.anchor, "The audit chain can't be anchored now.")
-
-
-async def again(task: Callable[[], Awaitable[object]], complaint: str) -> None:
-    """Do a task each minute, also when it failed before."""
-    while True:
-        try:
-            await task()
-        except FhirError:
-            log.warning(complaint)
-        except Exception:
-            log.exception(complaint)
-        await asyncio.sleep(PAUSE)
+    await again(server.audit.anchor, "The audit chain can't be anchored now.", PAUSE)
