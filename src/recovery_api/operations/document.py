@@ -3,6 +3,7 @@
 See https://hl7.org/fhir/R4/composition-operation-document.html and docs/decisions/0040.
 """
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from recovery_api.domain import documents
@@ -53,7 +54,7 @@ class _Gathering:
         """The caller's copy of a record, which is in the document from now on."""
         if record.reference not in self.copies:
             if len(self.copies) >= MOST:
-                raise BadRequest(Issue("too-costly", f"The document would have more than {MOST} resources."))
+                raise _too_much()
             self.records[record.reference] = record
             body = await present(self.operating.server, self.operating.request.actor, self.reader, record)
             self.copies[record.reference] = load(body)
@@ -73,8 +74,13 @@ class _Gathering:
         if not client or type not in allowed_types(server.matrix, actor, "r"):
             return []
         query = SearchQuery((type,), both(Own("client", "=", client), condition(type, pairs, server.search)), count=MOST)
+        return [copied(server, actor, record).seen for record in await self._all(query) if record.body]
+
+    async def _all(self, query: SearchQuery) -> Sequence[Record]:
         page = await self.reader.search(query)
-        return [copied(server, actor, record).seen for record in page.records if record.body]
+        if page.next is not None:
+            raise _too_much()
+        return page.records
 
     async def close(self, composition: JsonObject) -> None:
         """Take all that the Composition refers to, the statements about that, and all that any of it refers to in turn."""
@@ -82,8 +88,8 @@ class _Gathering:
         named = [each for each in _named(composition) if each in self.copies]
         if named and STATEMENTS in allowed_types(self.operating.server.matrix, self.operating.request.actor, "r"):
             where = condition(STATEMENTS, [("target", ",".join(named))], self.operating.server.search)
-            page = await self.reader.search(SearchQuery((STATEMENTS,), where, count=MOST))
-            await self._follow([await self.take(record) for record in page.records])
+            found = await self._all(SearchQuery((STATEMENTS,), where, count=MOST))
+            await self._follow([await self.take(record) for record in found])
 
     def text(self, note: str) -> str:
         """The text of a note ("DocumentReference/id") as it is stored: the notice has a section of its own."""
@@ -168,6 +174,10 @@ async def _document(operating: Operating, reader: Reader, writer: Writer | None,
     identified = f"urn:uuid:{server.new_id()}"
     body = bundle("document", entries, id=server.new_id(), updated=now, security=codings(labels), identified=identified)
     return result._replace(body=body)
+
+
+def _too_much() -> BadRequest:
+    return BadRequest(Issue("too-costly", f"The document would have more than {MOST} resources."))
 
 
 def _stated(operating: Operating, statement: JsonObject) -> bytes:

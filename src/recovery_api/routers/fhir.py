@@ -104,10 +104,11 @@ class FhirEndpoint:
             pretty=_is_pretty(look),
             gzip=takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
             prefer=prefer(headers.get(b"prefer", b"").decode("latin-1")),
-            part={name: _header(headers, name.encode()) for name in content.CONDITIONS},
         )
         accept = look.get("_format") or headers.get(b"accept", b"*/*").decode("latin-1")
-        if not content.serves_more(asked):
+        if content.serves_more(asked):
+            door.wishes = door.wishes._replace(part={name: _header(headers, name.encode()) for name in content.CONDITIONS})
+        else:
             check_accept(accept, ndjson=asked.interaction == "job-file")
             accept = ""
         if actor is None:
