@@ -84,6 +84,8 @@ class Scope(NamedTuple):
     """It is one row, found by its key: conditions probe for it and do not gather candidates."""
     caller: bool = True
     """The condition is the caller's: what is left out for them finds nothing."""
+    gathered: bool = False
+    """It belongs to one of few clients who are found first: what is asked of a client is asked of each, and gathers nobody."""
     links: int = 0
     """How many references away from what is searched it is."""
 
@@ -137,7 +139,7 @@ class Compiler:
         client = self.client(expression)
         chained = self._chained_clients(expression, scope) if client is None else None
         clients = self._clients(scope) if client is None and chained is None else chained
-        visible = self.visible(scope._replace(client=client, single=scope.single or chained is not None), versions=versions)
+        visible = self.visible(scope._replace(client=client, gathered=chained is not None), versions=versions)
         return and_(self._all(expression, scope._replace(client=client, clients=clients)), visible)
 
     def client(self, expression: Expression) -> ColumnElement[str] | None:
@@ -270,8 +272,7 @@ class Compiler:
         if not probing:
             return element.in_(found)
         [column] = found.selected_columns
-        one = found.with_only_columns(literal_column("1", Integer)).where(column == element)
-        return existing(one.offset(literal_column("0", Integer)) if self.dialect == "postgresql" else one)
+        return existing(found.with_only_columns(literal_column("1", Integer)).where(column == element))
 
     def _chain(self, param: str, targets: Sequence[tuple[str, Expression]], scope: Scope) -> Clause:
         if scope.caller and self._visibility.hides(param):
@@ -323,7 +324,9 @@ class Compiler:
         clients = related(node)
         if scope.client is not None:
             return existing(clients.with_only_columns(literal_column("1", Integer)).where(relation.c.client == scope.client))
-        return self._semi(scope.table.c.client, clients, scope.single)
+        if scope.gathered and self.dialect == "postgresql":
+            clients = clients.offset(literal_column("0", Integer))  # its planner would gather by them all the same
+        return self._semi(scope.table.c.client, clients, scope.single or scope.gathered)
 
     def _via(self, role: str, scope: Scope) -> Clause:
         named, target = party.alias(), resource.alias()
